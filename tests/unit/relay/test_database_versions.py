@@ -219,7 +219,6 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path) ->
 
 CHILD = """
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import sqlalchemy as sa
 from pycore.relay.storage.versions import bring_up_to_date, transactional
