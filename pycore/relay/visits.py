@@ -168,8 +168,12 @@ class Visits:
     async def _came_to(
         self, game_id: str, seat: Seat, code: str, sid: str, wall: float, load: int | None
     ) -> None:
-        code = self._lobby.sent_on.stands(game_id, seat, code)
-        outcome = self._lobby.owners.came_to(game_id, seat, code, wall)
+        sent_on, person = self._lobby.sent_on, person_of(seat.subject_id, seat.session)
+        before = await self._off(sent_on_before, self._store, person) if sent_on.of(person) is None else None
+        if before is not None:
+            # By another process, or the one before this.
+            sent_on.remember(before)
+        outcome = self._lobby.owners.came_to(game_id, seat, sent_on.stands(game_id, seat, code), wall)
         if outcome is not None:
             await self.decided(outcome, sid, seat.session)
             return
@@ -221,8 +225,8 @@ def sent_on_before(store: DataStore, person: str) -> Outcome | None:
 
 
 def _late(store: DataStore, game_id: str, player: str, code: str, wall: float) -> Outcome | None:
-    """The outcome of a seat of which only the database knows, unless it has one that lasts; None: it does not. Blocks.
-    Raises `StoreFailed`."""
+    """The outcome of a seat of which only the database knows, unless it has one that lasts, or its person was sent on
+    with one for it; None: it does not. Blocks. Raises `StoreFailed`."""
     of = sa.select(seats, games.c.subjects).join(games, seats.c.game_id == games.c.game_id)
     found = store.read(of.where(seats.c.game_id == game_id, seats.c.player == player))
     if not found:
@@ -230,5 +234,8 @@ def _late(store: DataStore, game_id: str, player: str, code: str, wall: float) -
     row = found[0]
     subject = json.loads(row["subjects"]).get(player)
     person = person_of(subject, row["session"])
+    before = sent_on_before(store, person)
     code = row["outcome"] if row["outcome"] in LASTING else code
+    if before is not None and before.is_for(game_id, player):
+        code = before.outcome
     return Outcome(person, subject, code, row["waited_s"] or 0.0, wall, game_id, player)

@@ -55,6 +55,10 @@ class Outcome:
     final: bool = False
     """It was sent on, and gets no other one."""
 
+    def is_for(self, game_id: str, player: str) -> bool:
+        """Whether it is of that game's player."""
+        return (self.game_id, self.player) == (game_id, player)
+
     def row(self) -> dict[str, Any]:
         """As the database has it."""
         return {name: getattr(self, name) for name in self.__slots__}
@@ -80,7 +84,7 @@ class SentOn:
     def stands(self, game_id: str, seat: Seat, code: str) -> str:
         """What a game came to for a seat: with what its person was sent on for it, if that was done; otherwise this."""
         known = self._known.get(person_of(seat.subject_id, seat.session))
-        if known is not None and (known.game_id, known.player) == (game_id, str(seat.player)):
+        if known is not None and known.is_for(game_id, str(seat.player)):
             return known.outcome
         return code
 

@@ -205,6 +205,40 @@ def test_who_was_sent_on_as_incomplete_is_so_in_the_data_and_is_told_by_its_next
 
 
 @pytest.mark.slow
+def test_who_was_sent_on_as_incomplete_is_so_for_the_next_process_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the game again, whose partner plays on, and rows come to it that make the game complete."""
+    monkeypatch.setattr(visits, "PROVED_WITHIN_S", 0.2)
+    auth = {"session_id": "late", "page": "first", "query": "?PROLIFIC_PID=late"}
+    seat = "SELECT outcome FROM seats WHERE player = '0'"
+
+    async def play(relay: Relay) -> str:
+        late, partner = await Client(relay.url).connect(auth), await Client(relay.url).connect()
+        for client in (late, partner):
+            await client.call("join_game", {})
+        game = str((await late.get("start_game"))["game_id"])
+        await late.call("p2p_session_metrics", metrics(game, 0, "complete"))
+        assert (await late.get("outcome"))["outcome"] == "incomplete"
+        await written(relay, seat, ("incomplete",))
+        await asyncio.gather(late.close(), partner.close())
+        return game
+
+    async def again(relay: Relay, game: str) -> None:
+        late = await Client(relay.url).connect(auth)
+        assert relay.app.relay.lobby.games.room(game) is not None
+        assert await late.call("pycore_rows", played(game, 0)) == {"status": "ok"}
+        assert (await late.get("outcome"))["outcome"] == "incomplete"
+        await late.close()
+
+    with running(tmp_path, recruiting={"next": NEXT}) as relay:
+        game = asyncio.run(play(relay))
+    with running(tmp_path, recruiting={"next": NEXT}) as relay:
+        asyncio.run(again(relay, game))
+    assert rows(relay, seat) == [("incomplete",)]
+
+
+@pytest.mark.slow
 def test_rows_that_come_to_the_next_process_are_believed(tmp_path: Path) -> None:
     """Nobody was told anything by the one before."""
 

@@ -7,20 +7,24 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
 from conftest import ON_BOTH
+from people_support import People
 
 from pycore.errors import UsageError
+from pycore.relay import Limits
 from pycore.relay.games.outcomes import Outcome, person_of
+from pycore.relay.games.seats import Mailbox, Seat
 from pycore.relay.games.uploads import Piece
 from pycore.relay.storage.evidence import claimed, missing
 from pycore.relay.storage.export import list_games
 from pycore.relay.storage.forgetting import forget, traces_of
 from pycore.relay.storage.participants import participants_of
 from pycore.relay.storage.store import DataStore, seats
-from pycore.relay.visits import sent_on_before
+from pycore.relay.visits import Visits, sent_on_before
 
 DATABASES = ON_BOTH
 ANNA = Outcome(person_of("anna", ""), "anna", "failed", 1.5, 10.0, "g", "0")
@@ -63,6 +67,26 @@ def test_a_game_came_to_what_its_participant_was_sent_on_with(store: DataStore) 
     put(store, replace(ANNA, outcome="partner_left", game_id="h"))
     found = store.read(sa.select(seats.c.game_id, seats.c.outcome).order_by(seats.c.game_id))
     assert [(each["game_id"], each["outcome"]) for each in found] == [("g", "incomplete"), ("h", "partner_left")]
+
+
+def test_the_process_with_the_game_hears_with_what_its_participant_was_sent_on(store: DataStore) -> None:
+    """From the one to which rows came that make the game complete: it writes the seats."""
+    heard: list[tuple[object, ...]] = []
+    visits = Visits(People().lobby, store, lambda out: None, lambda outcome: None)
+    visits.elsewhere = SimpleNamespace(finished=lambda *said: heard.append(said))
+    seat = Seat(0, "s", None, None, Mailbox(Limits()))
+    row = {"game_id": "g", "started": 1.0, "seed": 1, "players": "[0]", "settings": "{}", "subjects": '{"0": "anna"}'}
+
+    async def go() -> None:
+        await store.put_game(row, [{"game_id": "g", "player": "0", "session": "s", "outcome": "incomplete"}])
+        await store.put_outcome(replace(ANNA, outcome="incomplete", final=True).row())
+        await store.put_metrics("g", "0", -1, '{"end":{"reason":"complete"}}', 1.0)
+        await store.put_piece("g", "0", 0, Piece(0, 0, 0, 3, True), "", 1.0)
+        await visits.rows_came("g", seat, "sid", 2.0, ended=True)
+
+    asyncio.run(go())
+    assert heard == [("g", "0", None, "incomplete")]
+    assert store.read(sa.select(seats.c.outcome)) == [{"outcome": "incomplete"}]
 
 
 def test_of_two_that_are_decided_at_once_one_stands_for_both(store: DataStore) -> None:
