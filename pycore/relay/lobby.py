@@ -144,7 +144,7 @@ class Lobby:
         restored = self._rebind(connection, now) or self._return(connection, now, wall)
         sent_on = self.sent_on.of(person_of(connection.subject_id, connection.session))
         if not restored and sent_on is not None:
-            out.append(Outgoing(connection.sid, "outcome", told := self.sent_on.told(sent_on)))
+            out.append(Outgoing(connection.sid, "outcome", told := self.sent_on.told_again(sent_on)))
             return {**connection.place("done"), **told}
         if not restored:
             out += self.pairing.take_place(connection, wish, now, wall)

@@ -106,6 +106,11 @@ class SentOn:
             "next": self._next_of(outcome.outcome, outcome.subject), "game_id": outcome.game_id,
         }  # fmt: skip
 
+    def told_again(self, outcome: Outcome) -> dict[str, Any]:
+        """What a page is told that asks for a game, though its person was sent on before: the whole visit came to it,
+        also where the study has no address for it any more, so that nobody waits."""
+        return {**self.told(outcome), "game_id": None}
+
 
 def person_of(subject: str | None, session: str) -> str:
     """Who somebody is: by the subject id where one is known, otherwise by the session, a digest."""
