@@ -177,7 +177,7 @@ class Lobby:
     def kept(self, sid: str, now: float) -> dict[str, Any]:
         """Whether a socket's session has a seat in a game that goes on, and for how long: a page that has to load."""
         connection = self._take(sid, "others", now)
-        place = self.games.place(connection.session)
+        place = self.games.own(connection.session, connection.subject_id)
         if place is None:
             return {"status": "ok", "kept": False}
         room, seat = place

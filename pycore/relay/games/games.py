@@ -63,6 +63,11 @@ class Games:
         place = self._live.get(session)
         return None if place is None or place[1].gone else place
 
+    def own(self, session: str, subject: str | None) -> tuple[Room, Seat] | None:
+        """The seat of a session, a digest, unless another subject is before that tab now than the one that has it."""
+        place = self.place(session)
+        return None if place is None or _is_anothers(place[1], subject) else place
+
     def returns(self, session: str, subject: str | None, game_id: str | None) -> tuple[Room, Seat] | None:
         """The seat of a session, a digest, for its page that was loaded again, in that game if it asks for one. Where
         another subject is before that tab now, it is the last one's, who may come back elsewhere: it is kept for that.
@@ -71,7 +76,7 @@ class Games:
         if place is None or not place[0].return_within:
             return None
         room, seat = place
-        if None not in (subject, seat.subject_id) and subject != seat.subject_id:
+        if _is_anothers(seat, subject):
             self.give(seat, digest(secrets.token_urlsafe(24)))
             return None
         return place if game_id in (None, room.game_id) else None
@@ -111,7 +116,7 @@ class Games:
         """A page is about to ask for the seat of its session (digests both) or subject, as another load than the one
         that had it: the number that it will be given is promised. The room, which is to be written down before that is
         done; None: none is new."""
-        place = self.place(session)
+        place = self.own(session, subject)
         if place is not None and page in (None, place[1].page):
             return None
         room, seat = place or self.of_subject(subject, session) or (None, None)
@@ -220,3 +225,7 @@ class Games:
         # The session may sit in a newer game by now.
         if self._live.get(seat.session, (None, None))[1] is seat:
             del self._live[seat.session]
+
+
+def _is_anothers(seat: Seat, subject: str | None) -> bool:
+    return None not in (subject, seat.subject_id) and subject != seat.subject_id

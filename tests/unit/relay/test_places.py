@@ -10,6 +10,7 @@ from people_support import People
 from pycore.errors import ConfigError
 from pycore.relay import Limits
 from pycore.relay.fields import Refused
+from pycore.relay.games.payloads import Join
 from pycore.relay.people.admission import Admission, address_of, parse_subjects, read_subjects, token_of
 
 ANNA = "?PROLIFIC_PID=anna"
@@ -130,6 +131,24 @@ def test_nobody_comes_back_to_a_seat_of_somebody_else() -> None:
     assert people.game_of("b") == people.game_of("c") != room.game_id
     people.come("a again", ANNA, session="another")
     assert people.game_of("a again") == room.game_id
+
+
+def test_to_somebody_else_no_seat_is_kept_and_no_load_of_its_page_promised() -> None:
+    """Its page would say that it comes back; and of whose seat it is the game may lack what a page that is loaded again
+    misses."""
+    people = People()
+    people.come("a", ANNA, session="of the tab")
+    people.come("partner")
+    (room,) = people.lobby.games.playing()
+    people.goes("a")
+    for query, kept in ((BERT, False), (ANNA, True), ("", True)):
+        auth = {"session_id": "of the tab", "page": "another", "query": query}
+        people.take(people.lobby.connect("b", auth, people.now))
+        assert people.lobby.kept("b", people.now)["kept"] is kept
+        promised = people.lobby.promise("b", "of the tab", Join(None, None))
+        assert (promised is room, room.seats[0].promised) == (kept, int(kept))
+        room.seats[0].promised = 0
+        people.goes("b")
 
 
 def test_whose_socket_was_dead_when_the_game_began_gets_its_beginning_when_it_asks_again() -> None:
