@@ -85,10 +85,11 @@ class Capture:
         """How many of them the snapshot that is looked at has needed so far."""
         self._drawn: list[tuple[Any, str, Any, Any]] = []
         """What drawing left in attributes: layer, name, value, and what stands there for the game."""
-        self._first = self.save()
-        self._as_made = frozenset([(id(generator), state) for generator, state in self._first.generators])
+        self._as_made: frozenset[tuple[int, bytes]] = frozenset()
         """Generators with the states that they were made with, which may be anything the operating system said. They
         are told alike as long as nobody draws from them: a space has one as soon as it is asked for it."""
+        self._first = self.save()
+        self._as_made = frozenset([(id(generator), state) for generator, state in self._first.generators])
 
     def restart(self) -> None:
         """Back to what the environment was before its first reset."""

@@ -530,6 +530,7 @@ def generating() -> Any:
         (lambda: {"deep": [Node("a", threading.Lock())]}, r"world\['deep'\]\[0\]\.other, a lock", "cannot pickle"),
         (lambda: [generating()], r"world\[0\], a generator", "cannot pickle"),
         (lambda: locking(threading.Lock()), r"world\(\)\.lock, a lock", "cannot pickle"),
+        (lambda: [random.Random(1), threading.Lock()], r"world\[1\], a lock", "cannot pickle"),
         (lambda: [weakref.WeakSet()], r"world\[0\]\._remove", "would not see"),
         (weakref.WeakKeyDictionary, r"world\._remove", "would not see"),
         (weakref.WeakValueDictionary, r"world\._remove", "would not see"),
