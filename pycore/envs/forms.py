@@ -18,7 +18,7 @@ from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodTyp
 from typing import Any, Final
 
 from pycore.envs.attributes import bare_state
-from pycore.envs.closures import cells_of
+from pycore.envs.closures import Recalled, cells_of
 from pycore.envs.kinds import VIEWS, count_of
 from pycore.envs.memory import form_of
 from pycore.envs.subclasses import derived_from, inside_of
@@ -159,6 +159,8 @@ class _Forms:
         if kind is MappingProxyType or kind in VIEWS:
             inside = value if kind is MappingProxyType else value.mapping
             return {"": _named(kind), "items": self._mapping(inside, depth + 1)}
+        if kind is MethodType and type(value.__func__) is Recalled:
+            return {"": "method", "by": self.of(value.__func__, depth + 1), "of": self.of(value.__self__, depth + 1)}
         if kind in (MethodType, BuiltinFunctionType):
             return {"": "method", "name": value.__name__, "of": self.of(value.__self__, depth + 1)}
         numpy = sys.modules.get("numpy")

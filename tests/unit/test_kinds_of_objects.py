@@ -781,6 +781,20 @@ def test_a_function_that_counts_by_an_attribute_goes_on_where_it_was() -> None:
     assert env.count.calls == 0
 
 
+def test_a_method_of_a_class_that_was_made_in_a_function_is_told_with_what_it_remembers() -> None:
+    """A handler in an attribute ended the game at its first hash."""
+    count = 0
+
+    class Local:
+        def up(self) -> None:
+            nonlocal count
+            count += 1
+
+    env: Any = Env(handlers=[Local().up])
+    brought_back(env, lambda: env.handlers[0]())
+    assert count == 0
+
+
 def test_functions_that_have_a_name_in_common_still_have_it_in_common() -> None:
     """Also where only one of them sets it, and where nothing was there at first."""
 
