@@ -681,10 +681,10 @@ def counting_by_attribute() -> Any:
 
 
 def only_local() -> Any:
-    number = 3
+    kind = list
 
     def add(given: int) -> int:
-        found = [given + number for _ in range(2)]
+        found = [given + 3 for _ in kind(range(2))]
 
         def inner() -> int:
             nonlocal given
@@ -836,7 +836,9 @@ def test_a_function_that_sets_its_own_names_anew_is_shared() -> None:
     """What begins anew in each call is no state."""
     env: Any = Env(add=only_local())
     capture = Capture(env)
-    capture.load(capture.save())
+    saved = capture.save()
+    assert (saved.shared, saved.kept) == ((env.add,), ())
+    capture.load(saved)
     assert env.add(2) == 3 + 10
 
 
