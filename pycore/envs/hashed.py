@@ -15,7 +15,7 @@ from typing import Any, Final
 from pycore.envs.attributes import bare_state, put_state
 from pycore.envs.subclasses import Reduce, derived_from, is_all_attributes, is_exact
 
-__all__ = ["begun", "has_own_hash", "made_with_its_hash", "settled"]
+__all__ = ["PLAIN", "begun", "has_own_hash", "leads_nowhere", "made_with_its_hash", "settled"]
 
 PLAIN: Final = frozenset({int, float, complex, str, bool, bytes, type(None)})
 DEEPEST: Final = 4
@@ -34,10 +34,14 @@ def made_with_its_hash(kind: type, reduce: Reduce) -> Reduce:
     """The reduction of such objects, `reduce` being the one without regard to that."""
 
     def reduced(value: Any) -> Any:
+        made = reduce(value)
+        own = made[2] if type(made) is tuple and len(made) > 2 else None
+        if type(own) is dict and PLAIN.issuperset(map(type, own.values())):
+            return made  # nearly all: places, cards
         state = bare_state(value)
         first = settled(state)
         if len(first[0]) + len(first[1]) == len(state[0]) + len(state[1]):
-            return reduce(value)  # it leads nowhere, so not to itself either
+            return made  # it leads nowhere, so not to itself either
         return begun, (kind, first), state, None, None, _put
 
     return reduced
@@ -50,6 +54,15 @@ def settled(state: State) -> State:
         {name: value for name, value in attributes.items() if _leads_nowhere(value, 0)},
         {name: value for name, value in slots.items() if _leads_nowhere(value, 0)},
     )
+
+
+def leads_nowhere(state: Any) -> bool:
+    """Whether all attributes in what pickle is given of an object do so, and a hash may be made of them."""
+    for attributes in state if type(state) is tuple else (state,):
+        for value in (attributes or {}).values():
+            if not _leads_nowhere(value, 0):
+                return False
+    return True
 
 
 def begun(kind: Any, first: State) -> Any:
@@ -69,6 +82,8 @@ def _leads_nowhere(value: Any, depth: int) -> bool:
     kind = type(value)
     if kind in PLAIN:
         return True
+    if kind is list or kind is dict:
+        return False  # most often
     if kind is tuple or kind is frozenset:
         return depth < DEEPEST and all(_leads_nowhere(item, depth + 1) for item in value)
     if isinstance(value, Enum):

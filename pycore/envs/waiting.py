@@ -2,7 +2,8 @@
 
 pickle goes from an object into its attributes, and from there into the next: a few thousand cells that know their
 neighbours, or a long chain, are too deep for it. Where that happens, an object is only named where it is met, and its
-attributes come later, in a list that grows while it is written. So no object is pickled inside of another one.
+attributes come later, in a list that grows while it is written. So no object is pickled inside of another one, but what
+leads no further: a hash may ask for it while a dictionary is filled.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from types import FunctionType, ModuleType
 from typing import Any, Final
 
 from pycore.envs.attributes import bare_state, put_state
-from pycore.envs.hashed import has_own_hash
+from pycore.envs.hashed import PLAIN, has_own_hash, leads_nowhere
 from pycore.envs.subclasses import Reduce, is_all_attributes, is_exact
 
 __all__ = ["Waiting", "are_many", "may_wait", "put_waiting"]
@@ -21,7 +22,6 @@ __all__ = ["Waiting", "are_many", "may_wait", "put_waiting"]
 MANY: Final = 1000
 """Objects among which there may be a chain that is too long for a browser: its stack ends with the page, and Python is
 not told. Nine hundred cells that know each other were not."""
-_PLAIN: Final = frozenset({int, float, complex, str, bool, bytes, type(None)})
 _HOLDING: Final = frozenset({list, tuple, set, frozenset, deque})
 
 
@@ -32,7 +32,7 @@ def are_many(states: Iterable[Any]) -> bool:
     while waiting and count <= MANY:
         value = waiting.pop()
         kind = type(value)
-        if kind in _PLAIN or id(value) in seen:
+        if kind in PLAIN or id(value) in seen:
             continue
         seen.add(id(value))
         if kind is dict:
@@ -67,7 +67,7 @@ class Waiting:
 
         def reduced(value: Any) -> Any:
             made = reduce(value)
-            if type(made) is not tuple or len(made) < 3 or made[2] is None:
+            if type(made) is not tuple or len(made) < 3 or made[2] is None or leads_nowhere(made[2]):
                 return made
             self._objects.append((value, made[2], made[5] if len(made) > 5 else _put))
             return made[:2]

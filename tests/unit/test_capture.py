@@ -676,6 +676,32 @@ def test_in_a_browser_many_objects_are_pickled_one_by_one_from_the_first(
     assert env.links[3].number == 0
 
 
+class Suit:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+class Card:
+    def __init__(self, suit: Suit) -> None:
+        self.suit = suit
+
+    def __hash__(self) -> int:
+        return hash(self.suit.name)
+
+
+def test_a_hash_that_asks_another_object_has_it_also_where_objects_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page could not load what the audit had loaded outside of a browser, where nobody waited."""
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    suits = [Suit("red"), Suit("black")]
+    env: Any = Env(links=[Link() for _ in range(1500)], suits=suits, seen={Card(suit): 1 for suit in suits})
+    capture = Capture(env)
+    saved = capture.save()
+    assert saved.is_deep
+    capture.load(saved)
+    assert [card.suit for card in env.seen] == env.suits != suits
+    assert all(card in env.seen for card in list(env.seen))
+
+
 class Keeper:
     def __init__(self, link: Any) -> None:
         self.link = link
