@@ -149,8 +149,7 @@ class ParallelEnvAdapter:
         self._is_reset = True
 
     def _reset_with(self, seed: int) -> Any:
-        if self._restart:
-            self._state.restart()
+        self._state.restart(self._restart)
         self._generators.seed(seed)
         try:
             return self._env.reset(seed=seed)

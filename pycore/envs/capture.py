@@ -53,6 +53,8 @@ LEARNED_AFTER: Final = 8
 times as long."""
 LEARNED_ANEW: Final = LEARNED_AFTER**2
 """Saves after which that is due in a new episode, in which there may be other things."""
+GROWN: Final = 1.25
+"""So many times as large is a pickle when objects are counted again: more of them may come in an episode."""
 
 
 class Capture:
@@ -77,8 +79,10 @@ class Capture:
         self._saves = 0
         """Since the stock was learned."""
         self._learns_at = 1
-        self._is_new = True
-        """An episode's first state is to be saved."""
+        self._size = 0
+        """Bytes of the last pickle."""
+        self._counts_from = -1.0
+        """If it has more, objects are counted."""
         self._others: dict[Layout, list[Any]] = {}
         """Private generators, to look at a snapshot with; to make one takes longer than to write its state."""
         self._used: dict[Layout, int] = {}
@@ -91,20 +95,21 @@ class Capture:
         self._first = self.save()
         self._as_made = frozenset([(id(generator), state) for generator, state in self._first.generators])
 
-    def restart(self) -> None:
-        """Back to what the environment was before its first reset."""
-        self.load(self._first)
+    def restart(self, back: bool = True) -> None:
+        """Another episode begins; `back`: with what the environment was before its first reset."""
+        if back:
+            self.load(self._first)
         self._memories.clear()  # most environments make a new generator at each reset
         self._learns_at = min(self._learns_at, LEARNED_ANEW)
-        self._is_new = True
+        self._counts_from = -1.0
 
     def save(self) -> Captured:
         """The state of now."""
         layers = self._chain.layers()
         states = [_state_of(layer) for layer in layers]
         self._saves += 1
-        if self._is_new:
-            self._is_new = False
+        if self._size > self._counts_from:
+            self._counts_from = GROWN * self._size
             # Elsewhere pickle says so itself.
             if sys.platform == "emscripten" and self._sharer.waiting is None and are_many(states):
                 self._sharer.go_deep()
@@ -136,7 +141,9 @@ class Capture:
         if learns:
             self._stock = stock_of(met_in(pickler.memo.copy(), is_importable))
             self._saves, self._learns_at = 0, self._learns_at * LEARNED_AFTER
-        return sharer.captured(layers, file.getvalue(), stock.things)
+        data = file.getvalue()
+        self._size = len(data)
+        return sharer.captured(layers, data, stock.things)
 
     def load(self, captured: Captured) -> None:
         """Back to a saved state."""

@@ -36,8 +36,8 @@ class StateWay(Protocol):
     holds_generators: bool
     """Whether generators that are attributes of the environment are part of it."""
 
-    def restart(self) -> None:
-        """Back to before the first reset, where that is known; the environment is about to be reset."""
+    def restart(self, back: bool = True) -> None:
+        """The environment is about to be reset; `back`: to before its first reset first, where that is known."""
 
     def save(self) -> Any:
         """The state of now, which nothing that happens later can change."""
@@ -68,7 +68,7 @@ class OwnState:
         self._get = get
         self._put = put
 
-    def restart(self) -> None:
+    def restart(self, back: bool = True) -> None:
         """A reset is the environment's own affair."""
 
     def save(self) -> Any:

@@ -8,12 +8,14 @@ leads no further: a hash may ask for it while a dictionary is filled.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, Final
 
 from pycore.envs.attributes import bare_state, put_state
+from pycore.envs.closures import cells_of
 from pycore.envs.hashed import PLAIN, has_own_hash, leads_nowhere
 from pycore.envs.subclasses import Reduce, is_all_attributes, is_exact
 
@@ -22,7 +24,7 @@ __all__ = ["Waiting", "are_many", "may_wait", "put_waiting"]
 MANY: Final = 1000
 """Objects among which there may be a chain that is too long for a browser: its stack ends with the page, and Python is
 not told. Nine hundred cells that know each other were not."""
-_HOLDING: Final = frozenset({list, tuple, set, frozenset, deque})
+_HOLDING: Final[tuple[Any, ...]] = (list, tuple, set, frozenset, deque)
 
 
 def are_many(states: Iterable[Any]) -> bool:
@@ -32,18 +34,33 @@ def are_many(states: Iterable[Any]) -> bool:
     while waiting and count <= MANY:
         value = waiting.pop()
         kind = type(value)
-        if kind in PLAIN or id(value) in seen:
+        if id(value) in seen or issubclass(kind, (type, ModuleType)):
             continue
         seen.add(id(value))
-        if kind is dict:
-            waiting += [*value.keys(), *value.values()]
-        elif kind in _HOLDING:
-            waiting += value
-        elif not issubclass(kind, (type, ModuleType, FunctionType)):
+        parts = _held_by(value)
+        if kind is not dict and kind not in _HOLDING:
             attributes, slots = bare_state(value)
-            waiting += [*attributes.values(), *slots.values()]
+            parts += [*attributes.values(), *slots.values()]
             count += 1
+        waiting += [part for part in parts if type(part) not in PLAIN]
     return count > MANY
+
+
+def _held_by(value: Any) -> list[Any]:
+    """What lies in an object beside its attributes, as far as there may be many: no code of its class is asked."""
+    kind = type(value)
+    if issubclass(kind, dict):
+        return [*dict.keys(value), *dict.values(value)]
+    for base in _HOLDING:
+        if issubclass(kind, base):
+            return list(base.__iter__(value))
+    if kind in (MethodType, BuiltinFunctionType):
+        return [value.__self__]
+    if kind is FunctionType:
+        return list(cells_of(value).values())
+    numpy = sys.modules.get("numpy")
+    is_array = numpy is not None and issubclass(kind, numpy.ndarray)
+    return value.ravel().tolist() if is_array and value.dtype.hasobject else []
 
 
 def may_wait(kind: type) -> bool:

@@ -676,6 +676,57 @@ def test_in_a_browser_many_objects_are_pickled_one_by_one_from_the_first(
     assert env.links[3].number == 0
 
 
+@pytest.mark.parametrize(
+    "held",
+    [
+        lambda links: defaultdict(list, enumerate(links)),
+        lambda links: OrderedDict(enumerate(links)),
+        lambda links: Deck(links),
+        lambda links: lambda: links,
+        lambda links: Keeper(links).__getstate__,
+        pytest.param(lambda links: numpy.array([links, links], dtype=object), marks=needs_numpy),
+    ],
+)
+def test_in_a_browser_many_objects_are_found_wherever_they_lie(held: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    env: Any = Env(held=None)
+    capture = Capture(env)
+    capture.restart()
+    env.held = held([Link() for _ in range(1500)])
+    assert capture.save().is_deep
+
+
+class Deck(list[Any]):
+    """Of a class of its own."""
+
+
+def test_in_a_browser_objects_that_become_many_are_found_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before there are so many that the page's stack ends, of which no exception says so."""
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    env: Any = Env(links=[])
+    capture = Capture(env)
+    found = []
+    for _ in range(40):
+        env.links += [Link() for _ in range(50)]
+        found.append(capture.save().is_deep)
+    assert 20 <= found.index(True) < 28
+
+
+@pytest.mark.parametrize("restart", [True, False])
+def test_in_a_browser_objects_that_a_reset_makes_are_counted(restart: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the environment may count its resets, as in the interactive_gym page."""
+
+    class Board(Ring):
+        def reset(self, seed: int) -> Any:
+            self.links = [Link() for _ in range(1500)]
+            return super().reset(seed)
+
+    adapter = ParallelEnvAdapter(Board(), [0, 1], seed=1, restart=restart)
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    adapter.reset(0)
+    assert adapter.save().payload.is_deep
+
+
 class Suit:
     def __init__(self, name: str) -> None:
         self.name = name
