@@ -334,7 +334,7 @@ def _judge_stand_in(of: Evidence, gone: str, episode: Any, frame: Any) -> None:
     if agreement is None or stood is None:
         # An older record, or one that ends there.
         return
-    delay = agreement.delays[episode][of.players.index(gone)] if 0 <= episode < len(agreement.delays) else 0
+    delay = agreement.delays[episode][of.players.index(gone)] if episode in agreement.delays else 0
     if stood.episode < episode or (stood.episode == episode and stood.frame != max(frame + 1, delay)):
         of.desyncs.append(
             f"by the record player {gone} was gone from frame {stood.frame} of episode {stood.episode} on, and by the "

@@ -160,8 +160,8 @@ class EpisodeRow(NamedTuple):
     def input_delay(self) -> Any:
         """This player's, by the record, otherwise by the metrics; None where neither says it."""
         evidence = self.game.evidence
-        recorded = [] if evidence.agreement is None else evidence.agreement.delays
-        if self.episode < len(recorded):
+        recorded = {} if evidence.agreement is None else evidence.agreement.delays
+        if self.episode in recorded:
             return recorded[self.episode][evidence.players.index(self.player)]
         told = self.told.get("inputDelay")
         return told.get(self.player) if isinstance(told, dict) else None

@@ -91,8 +91,8 @@ class Agreement(NamedTuple):
     """From where on something was played in the place of who was gone to the end, by player."""
     away: dict[str, list[StoodIn]]
     """The same of who came back, each time."""
-    delays: list[list[int]]
-    """The input delays of each episode, by seat; older records do not have them."""
+    delays: dict[int, list[int]]
+    """By episode the input delays, by seat; older records do not have them, and none has those of what is missing."""
 
     @property
     def longest(self) -> str:
@@ -114,15 +114,15 @@ def agree(readings: Mapping[str, Reading]) -> Agreement:
     same_game(readings)
     parting: Parting | None = None
     absences = Absences()
-    delays: list[list[int]] = []
+    delays: dict[int, list[int]] = {}
     for line, items in enumerate(side_by_side(readings), 2):
         if parting is None and len(items) > 1:
             parting = _parting(line, items)
         for item in items.values():
             if isinstance(item, RecordedFrame):
                 absences.see(item)
-            if isinstance(item, RecordedFrame) and item.delays and item.episode == len(delays):
-                delays.append(item.values["delays"])
+            if isinstance(item, RecordedFrame) and item.delays:
+                delays.setdefault(item.episode, item.values["delays"])
     absences.end()
     held = {
         name: Held(sum(reading.lengths), tuple(reading.lengths), tuple(reading.ended))

@@ -36,6 +36,14 @@ def test_who_left_has_the_first_lines_of_the_others() -> None:
     assert not found.held["stayed"].whole
 
 
+def test_input_delays_are_those_of_their_episode_also_behind_one_that_no_record_has() -> None:
+    """Tables had none of any episode behind it, and who stood in by the record was held against none."""
+    text = played()[0]["0"]
+    header, *lines = text.split("\n")
+    whole = agreed(a=text).delays
+    assert agreed(a="\n".join([header, *lines[51:]])).delays == {1: whole[1]}
+
+
 def test_the_first_line_that_differs_is_told_with_its_fields() -> None:
     """Of whom, and where; the rest is read all the same."""
     texts, _ = played(seats=3)
