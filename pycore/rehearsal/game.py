@@ -6,6 +6,7 @@ same environment with the same settings, as `pycore replay` does.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -187,13 +188,11 @@ def _seated(view: Any, values: dict[str, Any], seats: int | None, subject: str) 
 
 def _space(view: Any, agent: Any, turns: bool, subject: str) -> dict[str, Any]:
     """The action space of an agent, with "no move" where one moves at a time."""
-    try:
-        space = view.action_space(agent)
-    except Exception:  # some make them when they are reset, and say so by any error
-        space = None
+    space = _said_by(view, agent)
     if space is None:
-        view.reset(seed=0)
-        space = view.action_space(agent)
+        with contextlib.suppress(Exception):  # what a reset raises is told where it is played
+            view.reset(seed=0)
+        space = _said_by(view, agent)
     if space is None:
         raise ConfigError(
             f"{subject} does not say the actions of {agent!r}: give it a method action_space(agent), or say it in the "
@@ -201,6 +200,13 @@ def _space(view: Any, agent: Any, turns: bool, subject: str) -> dict[str, Any]:
         )
     plain = space_of(space)
     return {"type": "optional", "space": plain} if turns and plain["type"] != "optional" else plain
+
+
+def _said_by(view: Any, agent: Any) -> Any:
+    try:
+        return view.action_space(agent)
+    except Exception:  # some make them when they are reset, and say so by any error
+        return None
 
 
 def _say_spaces(values: dict[str, Any], spaces: list[dict[str, Any]]) -> None:

@@ -199,6 +199,10 @@ def test_an_environment_without_action_spaces_needs_them_said(tmp_path: Path) ->
     file.write_text(TAG.replace("def action_space", "def other_space"), encoding="utf-8")
     with pytest.raises(ConfigError, match="say it in the settings"):
         Game.of(str(file))
+    unseeded = tmp_path / "unseeded.py"
+    unseeded.write_text(file.read_text(encoding="utf-8").replace("self, seed=None, options=None", "self"))
+    with pytest.raises(ConfigError, match="say it in the settings"):
+        Game.of(str(unseeded))
     said = Game.of(str(file), {"action_space": {"type": "discrete", "n": 4}})
     assert said.played().action_space == {"type": "discrete", "n": 4}
 
