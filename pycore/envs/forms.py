@@ -45,20 +45,43 @@ def form_of_attributes(layers: Sequence[Any], states: Sequence[State], shared: S
 def path_of(states: Sequence[State], matches: Callable[[Any], bool]) -> str:
     """The path to the innermost value for which this is true, through attributes, items and indices; or empty.
 
-    Each step leads to the first part that matches, so it ends at the cause.
+    That is the nearest one without parts: of objects that know each other it is true of each. Where it is true of none
+    of those, each step leads to the first part that matches.
     """
+    top = [
+        (f".{name}", inner) for attributes, slots in reversed(states) for name, inner in {**attributes, **slots}.items()
+    ]
+    path, value = _nearest(top, matches) or _first(top, matches)
+    path = path.lstrip(".")
+    shown = path if len(path) <= LONGEST else f"{path[: LONGEST // 2]}…{path[-LONGEST // 2 :]}"
+    return f"{shown}, a {type(value).__name__}," if path else ""
+
+
+def _nearest(parts: Iterable[tuple[str, Any]], matches: Callable[[Any], bool]) -> tuple[str, Any] | None:
+    """The value without parts that matches, and the path to it."""
+    seen: set[int] = set()
+    waiting = deque(parts)
+    while waiting:
+        path, value = waiting.popleft()
+        if type(value) in PLAIN or id(value) in seen:
+            continue
+        seen.add(id(value))
+        inside = [(path + step, part) for step, part in _parts(value)]
+        if not inside and matches(value):
+            return path, value
+        waiting.extend(inside)
+    return None
+
+
+def _first(parts: Iterable[tuple[str, Any]], matches: Callable[[Any], bool]) -> tuple[str, Any]:
+    """The innermost value on the path of first parts that match."""
     value: Any = None
     path = ""
-    parts: Iterable[tuple[str, Any]] = (
-        (f".{name}", inner) for attributes, slots in reversed(states) for name, inner in {**attributes, **slots}.items()
-    )
     seen: set[int] = set()
     while True:
         found = next(((step, part) for step, part in parts if id(part) not in seen and matches(part)), None)
         if found is None:
-            path = path.lstrip(".")
-            shown = path if len(path) <= LONGEST else f"{path[: LONGEST // 2]}…{path[-LONGEST // 2 :]}"
-            return f"{shown}, a {type(value).__name__}," if path else ""
+            return path, value
         step, value = found
         seen.add(id(value))
         path += step

@@ -569,6 +569,16 @@ class Ring:
         return dict(self.at), rewards, flags, flags, {agent: {} for agent in self.agents}
 
 
+def test_what_cannot_be_held_is_named_also_where_all_know_each_other() -> None:
+    """The path went from neighbour to neighbour, and ended in a list; of a large board it took minutes."""
+    links = [Link() for _ in range(400)]
+    for one, other in itertools.pairwise(links):
+        one.following, other.before = other, one
+    links[3].number = threading.Lock()  # type: ignore[assignment]
+    with pytest.raises(EnvironmentUnfit, match=r"captured: links\[3\]\.number, a lock, cannot be held"):
+        Capture(Env(links=links))
+
+
 @pytest.mark.slow
 def test_the_path_to_what_is_nested_too_deep_is_no_longer_than_a_line_or_two() -> None:
     deep: Any = None
