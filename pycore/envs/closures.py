@@ -14,6 +14,9 @@ from typing import Any, Final
 
 __all__ = ["Recalled", "cells_of", "memory_of_function", "put_memory", "remembers"]
 
+MOST_READ: Final = 512
+"""Codes of functions that are known at a time."""
+
 
 class Recalled:
     """Stands for such a function where somebody only looks at a snapshot, with what lies in it as attributes."""
@@ -28,7 +31,7 @@ def remembers(function: Any, is_code: Callable[[Any], bool], is_fixed: Callable[
     if any(not name.startswith("__") for name in function.__dict__):
         return True
     cells, given = cells_of(function), (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())
-    if len(cells) < len(function.__code__.co_freevars) or _set_anew(function.__code__):
+    if len(cells) < len(function.__code__.co_freevars) or _sets_anew(function.__code__):
         return True
     return not (all(map(is_code, cells.values())) and all(map(is_fixed, given)))
 
@@ -74,6 +77,20 @@ def _empty(cell: Any) -> None:
         del cell.cell_contents
     except ValueError:  # it was
         return
+
+
+_read: dict[int, tuple[Any, bool]] = {}
+"""Of codes that were read, by place in memory, each held by this: whether they set any name anew."""
+
+
+def _sets_anew(code: Any) -> bool:
+    # To read a hundred lines takes 250 us, and it is asked in each save.
+    known = _read.get(id(code))
+    if known is None:
+        if len(_read) >= MOST_READ:  # some games make functions without end
+            _read.clear()
+        _read[id(code)] = known = code, bool(_set_anew(code))
+    return known[1]
 
 
 def _set_anew(code: Any) -> list[str]:

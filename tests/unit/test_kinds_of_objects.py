@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from optional import needs_numpy, numpy
 
+from pycore.envs import closures
 from pycore.envs.capture import Capture
 from pycore.envs.forms import path_of
 from pycore.errors import EnvironmentUnfit
@@ -840,6 +841,18 @@ def test_a_function_that_sets_its_own_names_anew_is_shared() -> None:
     assert (saved.shared, saved.kept) == ((env.add,), ())
     capture.load(saved)
     assert env.add(2) == 3 + 10
+
+
+def test_the_code_of_a_function_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a long one it took longer, in each save, than all else."""
+    read: list[Any] = []
+    found = closures._set_anew
+    monkeypatch.setattr(closures, "_set_anew", lambda code: read.append(code) or found(code))
+    env: Any = Env(add=only_local(), count=counting_by_name())
+    capture = Capture(env)
+    for _ in range(3):
+        capture.save()
+    assert max(map(read.count, (env.add.__code__, env.count.__code__))) <= 1
 
 
 @pytest.mark.parametrize("count", [itertools.count(3), itertools.count(-2, 5), itertools.count(0.5, 0.25)])
