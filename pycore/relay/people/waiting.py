@@ -296,7 +296,9 @@ class WaitingRoom:
 
     def _group_of(self, place: Place) -> str | None:
         try:
-            return self._takes(place.group)
+            group = self._takes(place.group)
+            hash(group)  # a study's own matcher may give anything, a list for one
+            return group
         except Exception:
             log.exception("the matcher %s failed", type(self._matcher).__name__)
             return place.group

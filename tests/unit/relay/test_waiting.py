@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from relay_support import Relay
 from pycore.errors import ConfigError
 from pycore.relay import Limits
 from pycore.relay.games.connections import Connection
-from pycore.relay.matching import LatencyAware
+from pycore.relay.matching import FirstCome, LatencyAware
 from pycore.relay.people.admission import Admission
 from pycore.relay.people.recruiting import Recruiting
 
@@ -253,6 +254,24 @@ def test_who_waits_is_told_of_those_with_whom_the_matcher_may_put_it(matcher: ob
     told = [people.told[sid][-1][1] for sid in "ab"]
     assert [each["cur_num_players"] for each in told] == here
     assert [each["players_needed"] for each in told] == [3 - each for each in here]
+
+
+@pytest.mark.parametrize("given", [["a list"], 1 / 3, ZeroDivisionError()], ids=["no key", "odd", "raises"])
+def test_a_matcher_whose_groups_are_none_keeps_nobody_out(given: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """What it takes somebody's group for is a study's own code; the log says that it failed."""
+
+    class Own(FirstCome):
+        def group_of(self, group: str | None) -> Any:
+            if isinstance(given, Exception):
+                raise given
+            return given
+
+    people = People(seats=3, matcher=Own())
+    for sid in "ab":
+        people.come(sid, f"?group={sid}")
+    here = 2 if isinstance(given, float) else 1
+    assert [people.told[sid][-1][1]["cur_num_players"] for sid in "ab"] == [here, here]
+    assert ("the matcher Own failed" in caplog.text) is (here == 1)
 
 
 def test_nobody_waits_for_longer_than_the_study_wants() -> None:
