@@ -191,12 +191,12 @@ test('metrics that are large wait while inputs go by the server, records do not,
   await made.put('p2p_session_metrics', { ...item(8), metrics: {} });
   await made.put('pycore_rows', { ...item(9), data: large });
   await settled();
-  for (let turn = 0; turn < 50 && sent.length < 2; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); });
+  for (let turn = 0; turn < 5000 && sent.length < 2; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); });
   assert.deepEqual(sent, [8, 9]);
   assert.equal(made.state.pending, 1);
   byServer = false;
   made.kick();
-  for (let turn = 0; turn < 200 && sent.length < 3; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); });
+  for (let turn = 0; turn < 5000 && sent.length < 3; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); });
   assert.deepEqual(sent, [8, 9, 7]);
 });
 
@@ -212,7 +212,7 @@ test('metrics of a running game go in pieces, and no piece when inputs go by the
     await new Promise((resolve) => waiting.push(resolve));
     return { status: 'ok' };
   };
-  const sent = async (count) => { for (let turn = 0; turn < 200 && pieces.length < count; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); }); };
+  const sent = async (count) => { for (let turn = 0; turn < 5000 && pieces.length < count; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); }); };
   const large = Array.from({ length: 20_000 }, (_, index) => Math.sin(index) * 1e6 | 0).join();
   await made.put('p2p_session_metrics', { ...item(7), metrics: { large } });
   await sent(1);
@@ -320,13 +320,13 @@ test('what one window has sent is not deleted where another one has kept a newer
   await playing.put('e', { ...item(0), metrics: 'more' });
   other.send = async () => ({ status: 'ok' });
   other.kick();
-  for (let turn = 0; turn < 100 && other.state.pending > 0; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); });
+  for (let turn = 0; turn < 5000 && other.state.pending > 0; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); });
   await new Promise((resolve) => { setTimeout(resolve, 10); });
   assert.deepEqual([...rows.values()].map(({ data }) => data.metrics), ['more']);
   assert.equal(playing.durable, true);
   playing.send = async () => ({ status: 'ok' });
   playing.kick();
-  for (let turn = 0; turn < 100 && rows.size > 0; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); });
+  for (let turn = 0; turn < 5000 && rows.size > 0; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); });
   assert.equal(rows.size, 0);
   delete globalThis.indexedDB;
 });
@@ -352,7 +352,7 @@ test('an older version that lies there, since a newer one found no room, is dele
   await new Promise((resolve) => { setTimeout(resolve, 5); });
   await made.put('e', { ...item(0), metrics: 'more' });
   full = false;
-  for (let turn = 0; turn < 100 && rows.size > 0; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); });
+  for (let turn = 0; turn < 5000 && rows.size > 0; turn += 1) await new Promise((resolve) => { setTimeout(resolve, 2); });
   assert.equal(made.state.pending, 0);
   assert.deepEqual([...rows.values()], [], 'the next visit would send what is older');
 });
