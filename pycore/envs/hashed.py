@@ -13,11 +13,11 @@ from types import FunctionType
 from typing import Any, Final
 
 from pycore.envs.attributes import bare_state, put_state
+from pycore.envs.stock import PLAIN
 from pycore.envs.subclasses import Reduce, derived_from, is_all_attributes, is_exact
 
-__all__ = ["PLAIN", "begun", "has_own_hash", "leads_nowhere", "made_with_its_hash", "settled"]
+__all__ = ["begun", "has_own_hash", "leads_nowhere", "made_with_its_hash", "settled"]
 
-PLAIN: Final = frozenset({int, float, complex, str, bool, bytes, type(None)})
 DEEPEST: Final = 4
 """Objects within objects of which a hash may be made."""
 State = tuple[dict[str, Any], dict[str, Any]]

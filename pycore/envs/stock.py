@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from pycore.frozen import Named
 
-__all__ = ["ARRAY", "GENERATOR", "KEPT", "LAYER", "MARKS", "NUMBER", "SHARED", "Stock", "met_in", "stock_of"]
+__all__ = ["ARRAY", "GENERATOR", "KEPT", "LAYER", "MARKS", "NUMBER", "PLAIN", "SHARED", "Stock", "met_in", "stock_of"]
 
 MOST: Final = 500
 """Things in a stock. Each makes every load a fortieth of a microsecond longer."""

@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from pycore.envs.attributes import bare_state, put_state
 from pycore.envs.closures import cells_of
-from pycore.envs.hashed import PLAIN, has_own_hash, leads_nowhere
+from pycore.envs.hashed import has_own_hash, leads_nowhere
+from pycore.envs.stock import PLAIN
 from pycore.envs.subclasses import Reduce, is_all_attributes, is_exact
 
 __all__ = ["Waiting", "are_many", "may_wait", "put_waiting"]
