@@ -82,8 +82,8 @@ def lacking(count: Counter[str], least: dict[str, int]) -> dict[str, int]:
 @pytest.mark.slow
 def test_node_and_pycore_agree_on_any_session(in_node: InNode) -> None:
     """For any network, refusals, exceptions and hand-fed inputs, pycore does what the seed's rules say."""
-    share = min(1.0, float(os.environ.get("PYCORE_EXAMPLES", "1x").rstrip("x")))
-    count = explore(scripts.scripts(), max(1, int(120 * share)), in_node)
+    # As many in every run, however few of the other laws it has: among half as many the rare things are not met.
+    count = explore(scripts.scripts(), 120, in_node)
     print(dict(count))
     least = {
         "sentViaP2P": 500,
@@ -111,8 +111,7 @@ def test_node_and_pycore_agree_on_any_session(in_node: InNode) -> None:
         "hand: epoch": 10,
         "complete": 90,
     }
-    # What comes seldom may be lacking among few; with all of them there is a floor for everything.
-    assert not lacking(count, {what: int(times * share) for what, times in least.items()})
+    assert not lacking(count, least)
 
 
 @pytest.mark.slow
