@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from pycore.audit.findings import Finding
 from pycore.envs import ParallelEnvAdapter
-from pycore.envs.chains import chain_of
-from pycore.envs.wrappers import why_unfit
 from pycore.settings import MAX_SEATS
 
-__all__ = ["finding_of_many", "findings_of_wrappers", "settings_of", "short", "spaces_of"]
+__all__ = ["finding_of_many", "settings_of", "short", "spaces_of"]
 
 
 def finding_of_many(adapter: ParallelEnvAdapter) -> Finding | None:
@@ -27,14 +24,6 @@ def finding_of_many(adapter: ParallelEnvAdapter) -> Finding | None:
         "pycore's commands would play it so",
         f"make it for {MAX_SEATS} agents, or give the others to bots (ParallelEnvAdapter)",
     )
-
-
-def findings_of_wrappers(adapter: ParallelEnvAdapter) -> Iterator[Finding]:
-    """Wrappers of which is known that they do not go with a rollback, by name."""
-    for layer in chain_of(adapter.view.env):
-        why = why_unfit(layer)
-        if why is not None:
-            yield Finding("wrapper", "risk", f"it is inside of {type(layer).__name__}: {why}", "leave that wrapper out")
 
 
 def spaces_of(adapter: ParallelEnvAdapter) -> list[Any]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pycore.actions.codec import ActionCodec, action_codec
-from pycore.audit.agents import finding_of_many, findings_of_wrappers, settings_of, short, spaces_of
+from pycore.audit.agents import finding_of_many, settings_of, short, spaces_of
 from pycore.audit.comparison import Frame, decoded, fields_that_differ, rows_that_differ
 from pycore.audit.coverage import findings_of_coverage, findings_of_records
 from pycore.audit.drawing import findings_of_drawing
@@ -26,6 +26,7 @@ from pycore.audit.policies import policy_settings, try_policies
 from pycore.audit.pyodide import difference
 from pycore.audit.source import findings_of_source, sources_of
 from pycore.audit.timing import Costs, costs_of, findings_of_costs
+from pycore.audit.wrappers import findings_of_wrappers
 from pycore.envs import RNGS, ParallelEnvAdapter
 from pycore.envs.audit import play_guesses
 from pycore.envs.interfaces import as_parallel, interface_of

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from pycore.bridge.bridge import WALL_OFF_MS
+
 RETRIES_MS: Final = (1000, 2000, 4000, 8000, 16_000, 30_000)
 """Pauses before something is sent to a server once more; the last one again and again."""
 
@@ -56,8 +58,8 @@ CORE: Final[dict[str, Any]] = {
     "HUD": {"every_s": 0.2},
     # The wall clock is read anew so often, since the clock of the ticks may stand still while a machine sleeps; so many
     # seconds after it woke up may have the times from before.
-    # By so much it may be off before it counts as put right (`pycore.bridge.bridge.WALL_OFF_MS`).
-    "WALL": {"every_s": 1.0, "off_ms": 1000},
+    # By so much it may be off before it counts as put right.
+    "WALL": {"every_s": 1.0, "off_ms": int(WALL_OFF_MS)},
     # Whose Python raised tells the others so, who wait for two seconds before they believe the server that it left.
     "PARTING": {"within_s": 3.0},
     # A text that fits a packet of the network gains nothing.

@@ -10,13 +10,13 @@ import sys
 from array import array
 from collections import deque
 from collections.abc import Iterator
-from functools import lru_cache
 from itertools import count
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
 from pycore.envs.attributes import bare_state
 from pycore.envs.chains import chain_of
+from pycore.envs.kinds import MEMO
 from pycore.envs.subclasses import is_exact, module_of
 
 __all__ = ["forget_memos", "looks"]
@@ -27,7 +27,6 @@ LIBRARIES: Final = frozenset(
 """Packages beside Python's own and numpy that are not looked into: they count what is no game's affair."""
 ENUMS: Final = frozenset({"_value2member_map_", "_member_map_", "_unhashable_values_map_"})
 """Where Python keeps the members of an `Enum`: those of a `Flag` that are made of others are made when they are met."""
-MEMO: Final[Any] = type(lru_cache(abs))
 DEEPEST: Final = 6
 MOST: Final = 10_000
 """Items of a container that are looked at."""

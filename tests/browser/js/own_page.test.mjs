@@ -34,6 +34,16 @@ for (const [name, source] of Object.entries(BY_HAND)) writeFileSync(join(folder,
 writeFileSync(join(folder, 'package.json'), '{"type": "module"}');
 writeFileSync(join(folder, 'page.js'), SCRIPT);
 
+/** What this tab keeps, which browsers have and Node has not; for one test. */
+function keeping(t, ...before) {
+  const kept = new Map(...before);
+  globalThis.sessionStorage = {
+    getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => void kept.set(key, value), removeItem: (key) => void kept.delete(key),
+  };
+  t.after(() => { delete globalThis.sessionStorage; });
+  return kept;
+}
+
 const settled = async () => { for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => { setImmediate(resolve); }); };
 let visits = 0;
 
@@ -212,62 +222,43 @@ for (const [what, [where, given, happens, said]] of Object.entries(BEFORE)) {
   });
 }
 
-test('a page that is loaded again asks for its seat in its game, and says which load it is', async () => {
-  const kept = new Map();
-  globalThis.sessionStorage = {
-    getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => void kept.set(key, value), removeItem: (key) => void kept.delete(key),
-  };
-  try {
-    const first = await visit();
-    first.begins({ return_within: 60, load: 0 });
-    const again = await visit();
-    assert.deepEqual(again.sent, [['join_game', { session_id: first.session, game_id: 'g' }]]);
-    again.begins({ return_within: 60, load: 1 });
-    assert.equal(again.given.config.load, 1);
-    again.given.onNews({ news: 'done', reason: 'complete', text: '' });
-    again.given.onOver();
-    assert.equal(kept.size, 0, 'there is nothing to come back to');
-    const other = await visit();
-    other.begins({ return_within: 0, load: 0 });
-    assert.equal(kept.size, 0, 'where nobody returns nothing is kept');
-  } finally {
-    delete globalThis.sessionStorage;
-  }
+test('a page that is loaded again asks for its seat in its game, and says which load it is', async (t) => {
+  const kept = keeping(t);
+  const first = await visit();
+  first.begins({ return_within: 60, load: 0 });
+  const again = await visit();
+  assert.deepEqual(again.sent, [['join_game', { session_id: first.session, game_id: 'g' }]]);
+  again.begins({ return_within: 60, load: 1 });
+  assert.equal(again.given.config.load, 1);
+  again.given.onNews({ news: 'done', reason: 'complete', text: '' });
+  again.given.onOver();
+  assert.equal(kept.size, 0, 'there is nothing to come back to');
+  const other = await visit();
+  other.begins({ return_within: 0, load: 0 });
+  assert.equal(kept.size, 0, 'where nobody returns nothing is kept');
 });
 
-test('whom the others play on without takes its seat again, as another load of its page', async () => {
-  const kept = new Map();
-  globalThis.sessionStorage = {
-    getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => void kept.set(key, value), removeItem: (key) => void kept.delete(key),
-  };
-  try {
-    const page = await visit();
-    let reloads = 0;
-    window.location.reload = () => { reloads += 1; };
-    page.begins({ return_within: 60, load: 0 });
-    page.given.onNews({ news: 'done', reason: 'dropped', text: 'the others play on', again: true });
-    page.given.onOver();
-    assert.equal(reloads, 1);
-    page.sent.length = 0;
-    dispatchEvent(new Event('pagehide'));
-    assert.deepEqual(page.sent.filter(([event]) => event === 'part'), [['part', false]], 'it comes back');
-    const again = await visit();
-    assert.deepEqual(again.sent.filter(([event]) => event === 'join_game'), [['join_game', { session_id: page.session, game_id: 'g' }]]);
-  } finally {
-    delete globalThis.sessionStorage;
-  }
+test('whom the others play on without takes its seat again, as another load of its page', async (t) => {
+  const kept = keeping(t);
+  const page = await visit();
+  let reloads = 0;
+  window.location.reload = () => { reloads += 1; };
+  page.begins({ return_within: 60, load: 0 });
+  page.given.onNews({ news: 'done', reason: 'dropped', text: 'the others play on', again: true });
+  page.given.onOver();
+  assert.equal(reloads, 1);
+  page.sent.length = 0;
+  dispatchEvent(new Event('pagehide'));
+  assert.deepEqual(page.sent.filter(([event]) => event === 'part'), [['part', false]], 'it comes back');
+  const again = await visit();
+  assert.deepEqual(again.sent.filter(([event]) => event === 'join_game'), [['join_game', { session_id: page.session, game_id: 'g' }]]);
 });
 
-test('a page whose game is over meanwhile asks for another one', async () => {
-  const kept = new Map([['pycore-seat', JSON.stringify({ session: 'mine', game: 'old' })]]);
-  globalThis.sessionStorage = { getItem: (key) => kept.get(key) ?? null, removeItem: (key) => void kept.delete(key) };
-  try {
-    const page = await visit({ answers: [{ status: 'ok', state: 'over' }] });
-    assert.deepEqual(page.sent, [['join_game', { session_id: 'mine', game_id: 'old' }], ['join_game', { session_id: 'mine' }]]);
-    assert.equal(kept.size, 0);
-  } finally {
-    delete globalThis.sessionStorage;
-  }
+test('a page whose game is over meanwhile asks for another one', async (t) => {
+  const kept = keeping(t, [['pycore-seat', JSON.stringify({ session: 'mine', game: 'old' })]]);
+  const page = await visit({ answers: [{ status: 'ok', state: 'over' }] });
+  assert.deepEqual(page.sent, [['join_game', { session_id: 'mine', game_id: 'old' }], ['join_game', { session_id: 'mine' }]]);
+  assert.equal(kept.size, 0);
 });
 
 test('a server that takes nobody for the moment is asked again when it said, and one that takes nobody ever is not', async (t) => {
@@ -316,36 +307,29 @@ test('who is sent on goes there, and from a frame of a survey by a click that ta
   assert.deepEqual(shown, [{ name: 'a', href: 'https://panel.test/b', target: '_top', textContent: 'Continue' }]);
 });
 
-test('a page that goes tells the others at once, and what it has not stored its next load does', async () => {
-  const kept = new Map();
-  globalThis.sessionStorage = {
-    getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => void kept.set(key, value), removeItem: (key) => void kept.delete(key),
-  };
-  try {
-    const page = await visit({ answer: new Promise(() => {}) });
-    page.begins({ return_within: 60 });
-    page.sent.length = 0;
-    dispatchEvent(new Event('pagehide'));
-    assert.deepEqual(page.sent.filter(([event]) => ['part', 'leave_game'].includes(event)), [['part', false]]);
-    const again = await visit();
-    assert.ok(again.stores().some(([event, , data]) => event === 'pycore_rows' && data === 'rows of saw 0\n'));
-    const waits = await visit();
-    kept.clear();
-    waits.begins({ return_within: 0 });
-    waits.sent.length = 0;
-    dispatchEvent(new Event('pagehide'));
-    const gone = waits.sent.filter(([event]) => ['part', 'leave_game'].includes(event));
-    assert.deepEqual(gone, [['leave_game', {}], ['part', true]], 'where nobody comes back');
-    waits.given.onNews({ news: 'done', reason: 'complete', text: '' });
-    waits.given.onOver();
-    waits.sent.length = 0;
-    dispatchEvent(new Event('pagehide'));
-    assert.deepEqual(waits.sent.filter(([event]) => event === 'part'), [], 'a game that is over is left by nobody');
-    const behind = await visit();
-    assert.ok(behind.stores().some(([event]) => event === 'p2p_session_metrics'), 'what it stored last was not stored yet');
-  } finally {
-    delete globalThis.sessionStorage;
-  }
+test('a page that goes tells the others at once, and what it has not stored its next load does', async (t) => {
+  const kept = keeping(t);
+  const page = await visit({ answer: new Promise(() => {}) });
+  page.begins({ return_within: 60 });
+  page.sent.length = 0;
+  dispatchEvent(new Event('pagehide'));
+  assert.deepEqual(page.sent.filter(([event]) => ['part', 'leave_game'].includes(event)), [['part', false]]);
+  const again = await visit();
+  assert.ok(again.stores().some(([event, , data]) => event === 'pycore_rows' && data === 'rows of saw 0\n'));
+  const waits = await visit();
+  kept.clear();
+  waits.begins({ return_within: 0 });
+  waits.sent.length = 0;
+  dispatchEvent(new Event('pagehide'));
+  const gone = waits.sent.filter(([event]) => ['part', 'leave_game'].includes(event));
+  assert.deepEqual(gone, [['leave_game', {}], ['part', true]], 'where nobody comes back');
+  waits.given.onNews({ news: 'done', reason: 'complete', text: '' });
+  waits.given.onOver();
+  waits.sent.length = 0;
+  dispatchEvent(new Event('pagehide'));
+  assert.deepEqual(waits.sent.filter(([event]) => event === 'part'), [], 'a game that is over is left by nobody');
+  const behind = await visit();
+  assert.ok(behind.stores().some(([event]) => event === 'p2p_session_metrics'), 'what it stored last was not stored yet');
 });
 
 test('a player who cannot be reached is said, and how the game ended', async () => {
