@@ -200,7 +200,7 @@ test('a game that ended before its first frame is told to the server as well, an
 const BEFORE = {
   'the game cannot be loaded': ['start', { load: async () => { throw new Error('No module named numpy'); } }, () => {}, /No module named numpy/],
   'the environment cannot be played': ['begin', { play: () => { throw new Error('Tag.reset() takes no seed'); } }, (page) => page.begins(), /takes no seed/],
-  'the server takes nobody': ['join', {}, (page) => page.tell('pycore_error', { message: 'All places are taken' }), /All places are taken/],
+  'the server takes nobody': ['join', {}, (page) => page.tell('pycore_error', { event: 'join_game', message: 'All places are taken' }), /All places are taken/],
   'the other player goes before it begins': ['begin', {}, (page) => {
     page.tell('pyodide_player_assigned', { game_id: 'g', player_id: 1, game_seed: 5 });
     page.tell('end_game', { message: 'The other player has left' });
@@ -278,6 +278,50 @@ test('a server that takes nobody for the moment is asked again when it said, and
   t.mock.timers.tick(60_000);
   assert.deepEqual(page.sent, []);
   assert.match(page.status.textContent, /All places are taken/);
+});
+
+test('what the server does not take of an earlier game keeps nobody from playing', async () => {
+  const page = await visit();
+  page.sent.length = 0;
+  for (const [event, code] of [['pycore_rows', 'foreign_room'], ['p2p_session_metrics', 'store_failed'], ['pycore_experienced', 'store_busy'], ['ready', 'too_frequent']]) {
+    page.tell('pycore_error', { event, code, message: 'not that' });
+  }
+  assert.deepEqual(page.sent, []);
+  assert.doesNotMatch(page.status.textContent, /cannot go on|busy/);
+  page.begins();
+  assert.equal(page.game.started, true);
+});
+
+test('whose seat another window has reads so, stores what was recorded, and says nothing more', async (t) => {
+  const kept = keeping(t);
+  const page = await visit();
+  page.begins({ return_within: 60 });
+  let halted = 0;
+  page.game.halt = () => { halted += 1; };
+  page.sent.length = 0;
+  page.tell('pycore_error', { event: 'join_game', code: 'replaced', message: 'another socket' });
+  await settled();
+  assert.equal(halted, 1);
+  assert.match(page.status.textContent, /opened in another window/);
+  assert.ok(page.stores().some(([event, , data]) => event === 'pycore_rows' && data === 'rows of saw 0\n'));
+  assert.deepEqual(page.sent.filter(([event]) => ['leave_game', 'page_failed'].includes(event)), []);
+  assert.equal(kept.size, 0, 'a reload would take the seat back');
+  const waits = await visit();
+  waits.sent.length = 0;
+  waits.tell('pycore_error', { event: 'join_game', code: 'replaced', message: 'another socket' });
+  assert.match(waits.status.textContent, /opened in another window/);
+  assert.deepEqual(waits.sent, []);
+});
+
+test('whom the others play on without, and whose tab keeps no seat, is not loaded again: what it has would be lost', async () => {
+  const page = await visit({ answer: new Promise(() => {}) });
+  let reloads = 0;
+  window.location.reload = () => { reloads += 1; };
+  page.begins({ return_within: 60 });
+  page.given.onNews({ news: 'done', reason: 'dropped', text: 'the others play on', again: true });
+  page.given.onOver();
+  assert.equal(reloads, 0);
+  assert.match(page.status.textContent, /the others play on.*Storing your data/);
 });
 
 test('the picture has what the study says of it: files, shape, and how corrections are shown', async () => {
