@@ -214,6 +214,21 @@ export function readOutbox(buffer, length, take) {
 }
 
 /**
+ * As JSON; a whole number of 64 bits, as ONNX counts, is a number like others.
+ *
+ * @param {unknown} value
+ * @returns {string | undefined}
+ * @throws {TypeError} of what JSON cannot say
+ */
+export function toJson(value) {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return JSON.stringify(value, (_, part) => (typeof part === 'bigint' && Number.isSafeInteger(Number(part)) ? Number(part) : part));
+  }
+}
+
+/**
  * An action as it crosses the bridge: an integer as it is, everything else as JSON text; of undefined the text is
  * empty, and the core plays the default action of the seat.
  *
@@ -221,9 +236,10 @@ export function readOutbox(buffer, length, take) {
  *
  * @param {unknown} action
  * @returns {number | string}
+ * @throws {TypeError} of what JSON cannot say
  */
 export function encodeAction(action) {
-  return typeof action === 'number' && Number.isSafeInteger(action) ? action : JSON.stringify(action) ?? '';
+  return typeof action === 'number' && Number.isSafeInteger(action) ? action : toJson(action) ?? '';
 }
 
 /** The session in Python, with every method looked up once: those of the bridge, and those of its view. */

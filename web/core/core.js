@@ -9,7 +9,7 @@
 
 import {
   Bridge, CHUNK, DATAGRAM, EVENT, NO_LINK, OUTBOX_FILLED, OUT_CHUNK, OUT_DATAGRAM, OUT_EMIT, OUT_NEWS, OUT_RTC,
-  encodeAction, readOutbox, seconds,
+  encodeAction, readOutbox, seconds, toJson,
 } from './bridge.js';
 import { Channels } from './channel.js';
 import { PageError, guard } from './errors.js';
@@ -56,6 +56,7 @@ export class Core {
   #worked = 0;
   /** @type {{link: number, seq: number}[]} */ #refused = [];
   /** @type {[number, any][]} */ #orders = [];
+  /** Whether an action was told that cannot cross. */ #unsaid = false;
 
   /** Python raised: nothing is handed in any more. */
   failed = false;
@@ -125,11 +126,26 @@ export class Core {
     try {
       const used = bridge.inbox.seal(socket.connected && !this.parting, hidden, (link) => this.channels.state(link), this.#worked,
         (link) => this.channels.streamState(link));
-      length = bridge.poll(now, encodeAction(action), used);
+      length = bridge.poll(now, this.#encoded(action), used);
     } finally {
       bridge.inbox.consumed();
     }
     this.carryOut(length);
+  }
+
+  /**
+   * What JSON cannot say is no action: the page is told once, the seat's default is played, and nobody's game ends for it.
+   *
+   * @param {unknown} action
+   */
+  #encoded(action) {
+    try {
+      return encodeAction(action);
+    } catch (error) {
+      if (!this.#unsaid) this.#parts.report('game.action', error);
+      this.#unsaid = true;
+      return '';
+    }
   }
 
   /**
@@ -200,7 +216,8 @@ export class Core {
         this._sendViaSocketIO(order.data, order.event, order.keep);
         break;
       case OUT_RTC:
-        this.channels.execute(order);
+        // A page may have closed its game at the news before.
+        if (!this.bridge.closed) this.channels.execute(order);
         break;
       case OUT_NEWS:
         this.#parts.onNews?.(order);
@@ -227,7 +244,7 @@ export class Core {
   /** @param {{event: string, data: unknown}} event @param {number} arrival s */
   arrived(event, arrival) {
     if (this.bridge.closed || this.failed || this.parting) return;
-    this.bridge.inbox.put(EVENT, NO_LINK, arrival, encoder.encode(JSON.stringify(event)));
+    this.bridge.inbox.put(EVENT, NO_LINK, arrival, encoder.encode(toJson(event)));
   }
 
   /**
@@ -360,6 +377,7 @@ export class Core {
     this.channels.close();
     for (const stop of this.#stopListening) guard(this.#parts.report, 'core.close', stop)();
     this.#stopListening = [];
-    if (!this.bridge.closed) this.bridge.close();
+    // The environment's own close() may raise, and the page goes on to its next game all the same.
+    if (!this.bridge.closed) guard(this.#parts.report, 'core.close', () => this.bridge.close())();
   }
 }

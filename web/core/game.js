@@ -72,12 +72,11 @@ export class PycoreGame extends Core {
   #parts;
   #outcome = /** @type {'running' | 'over' | 'failed'} */ ('running');
   /** Until when the others are told that it failed, s. */ #partsAt = 0;
+  /** Callbacks of the page that threw. */ #thrown = /** @type {Set<string>} */ (new Set());
   #drawn = '';
   /** Whether a picture that could not be drawn was told. */ #drawFailed = false;
   #hudDue = 0;
-  #readFailed = false;
   /** Policies that have not answered yet. */ #asked = /** @type {Set<string>} */ (new Set());
-  #policyFailed = false;
 
   /** @param {Parts} parts */
   constructor(parts) {
@@ -103,29 +102,44 @@ export class PycoreGame extends Core {
         this.#draw(flags);
         this.#showHud();
       }
-      if (flags & SESSION_OVER) this.#end('over');
+      if (flags & SESSION_OVER) this.#end();
     } catch (error) {
-      this.#fail(error);
+      // A page may close its game in any callback; what stops there is no failure.
+      if (!bridge.closed) this.#fail(error);
     }
     // Also after the end: the others may still need our receipts.
-    return Math.max(0.001, bridge.period || 1);
+    return bridge.closed ? 1 : Math.max(0.001, bridge.period || 1);
   }
 
   /** @param {number} frame @returns {unknown} */
   #readAction(frame) {
-    const { readAction, report } = this.#parts;
+    const { readAction } = this.#parts;
     try {
       return readAction(frame);
     } catch (error) {
-      if (!this.#readFailed) report('game.readAction', error);
-      this.#readFailed = true;
+      this.#threw('readAction', error);
       return undefined;
+    }
+  }
+
+  /** The page's own code threw: that is said once, and the game goes on. @param {string} name @param {unknown} error */
+  #threw(name, error) {
+    if (!this.#thrown.has(name)) this.#parts.report(`game.${name}`, error);
+    this.#thrown.add(name);
+  }
+
+  /** @param {'onHud' | 'onFailed' | 'onParted'} name @param {any[]} given */
+  #tell(name, ...given) {
+    try {
+      /** @type {((...given: any[]) => void) | undefined} */ (this.#parts[name])?.(...given);
+    } catch (error) {
+      this.#threw(name, error);
     }
   }
 
   /** Show each policy of this page what there is to see, once it has answered. */
   #askPolicies() {
-    const { policies = /** @type {any} */ (window)['pycorePolicies'], report } = this.#parts;
+    const { policies = /** @type {any} */ (window)['pycorePolicies'] } = this.#parts;
     if (policies === undefined || Object.keys(policies).every((player) => this.#asked.has(player))) return;
     for (const [player, { observation, frame, episode }] of Object.entries(JSON.parse(this.bridge.read('sights')))) {
       const policy = policies[player];
@@ -133,11 +147,7 @@ export class PycoreGame extends Core {
       this.#asked.add(player);
       (async () => policy(observation, frame, episode))().then(
         (action) => this.arrived({ event: 'policy', data: { player, action } }, seconds()),
-        (error) => {
-          if (!this.#policyFailed) report('game.policy', error);
-          this.#policyFailed = true;
-        },
-      ).finally(() => this.#asked.delete(player));
+      ).catch((error) => this.#threw('policy', error)).finally(() => this.#asked.delete(player));
     }
   }
 
@@ -200,16 +210,19 @@ export class PycoreGame extends Core {
     const now = seconds();
     if (now < this.#hudDue) return;
     this.#hudDue = now + HUD.every_s;
-    this.#parts.onHud?.(this.hud());
+    this.#tell('onHud', this.hud());
   }
 
-  /** @param {'over' | 'failed'} outcome */
-  #end(outcome) {
+  #end() {
     if (this.#outcome !== 'running') return;
-    this.#outcome = outcome;
-    if (outcome === 'over') {
-      this.#parts.onHud?.(this.hud());
+    this.#outcome = 'over';
+    this.#tell('onHud', this.hud());
+    try {
       this.#parts.onOver?.();
+    } catch (error) {
+      this.#threw('onOver', error);
+      // Whatever it was to store and to show is left to this.
+      this.#tell('onFailed', error);
     }
   }
 
@@ -217,7 +230,7 @@ export class PycoreGame extends Core {
   #fail(error) {
     if (this.#outcome === 'failed') return;
     this.#outcome = 'failed';
-    const { onFailed, onParted, report } = this.#parts;
+    const { report } = this.#parts;
     report('game.tick', error);
     this.#partsAt = seconds() + PARTING.within_s;
     try {
@@ -229,8 +242,8 @@ export class PycoreGame extends Core {
       report('game.tick', last);
       this.#hangUp();
     }
-    onFailed?.(error);
-    if (this.failed) onParted?.();
+    this.#tell('onFailed', error);
+    if (this.failed) this.#tell('onParted');
   }
 
   /** A tick after it failed: the others are told so, until they know it or do not hear. @returns {number} s */
@@ -242,7 +255,7 @@ export class PycoreGame extends Core {
       this.#parts.report('game.tick', error);
     }
     this.#hangUp();
-    this.#parts.onParted?.();
+    this.#tell('onParted');
     return 1;
   }
 
