@@ -53,3 +53,14 @@ export function tellServer(socket, where, error) {
   const { code, message } = describe(error);
   socket?.emit('page_failed', { code, message, where, query: location.search }, true);
 }
+
+/**
+ * A game that could not begin leaves no metrics: whoever runs the study finds in the server's log what differed.
+ *
+ * @param {import('../core/core.js').Server} socket
+ * @param {import('../core/core.js').News} news `desync-report`
+ */
+export function tellDifferences(socket, news) {
+  const said = news['differences'].map((/** @type {string[]} */ field) => field.join(' | '));
+  tellServer(socket, 'desync', new PageError('desync', [...said, news['lacks']].filter(Boolean).join('; ')));
+}

@@ -8,19 +8,20 @@
 import { seconds } from '../core/bridge.js';
 import { PageError, describe, guard } from '../core/errors.js';
 import { PycoreGame } from '../core/game.js';
-import { forgetSeat, keepSeat } from '../core/seat.js';
+import { forgetSeat, keepSeat, keptSeat } from '../core/seat.js';
 import { Asking, automatic, waits } from './asking.js';
 import { Attention } from './attention.js';
 import { Renderer } from './canvas.js';
 import { Deposit } from './deposit.js';
 import { ending, saveFile } from './ending.js';
-import { SETTLING, UNBEGUN } from './handed.js';
+import { Goodbye, settled } from './goodbye.js';
+import { UNBEGUN } from './handed.js';
 import { Hud, makeTouchButtons, pointsLine } from './hud.js';
 import { DEFAULT_MAPPING, KeyState, listenToKeys } from './keys.js';
 import { gameConfig } from './seating.js';
 import { reload } from './leaving.js';
 import * as screens from './screens.js';
-import { page, plays, report, status, tellServer } from './status.js';
+import { page, plays, report, status, tellDifferences, tellServer } from './status.js';
 import { text } from './texts.js';
 import { noPicture, refusal, withoutConnection } from './words.js';
 
@@ -51,6 +52,7 @@ export class Visit {
     this.sessionId = sessionId;
     this.comeback = comeback;
     this.asking = new Asking(socket, sessionId, (phase) => this.#enter(phase));
+    this.goodbye = new Goodbye(socket);
     this.mapping = loaded.manifest.action_mapping ?? DEFAULT_MAPPING;
     socket.onEvent((event, data, arrival) => this.#onEvent(event, data, arrival));
     socket.onState((state, reason) => this.#onSocket(state, reason));
@@ -105,8 +107,7 @@ export class Visit {
   /** Ask for a game. @param {import('./asking.js').Wish} [wish] */
   join(wish = {}) {
     if (!['start', 'done'].includes(status.phase)) return;
-    // The server keeps the seat of a finished game until it is left.
-    if (this.#game !== null && !wish.unbegun) this.socket.emit('leave_game', {});
+    if (this.#game !== null && !wish.unbegun) this.goodbye.say();
     this.#release();
     this.#seat = this.#room = null;
     [this.#early, this.#rounds] = [[], []];
@@ -123,10 +124,7 @@ export class Visit {
     const button = screens.element('again');
     button.setAttribute('disabled', '');
     try {
-      const { patience_ms: patience, look_every_ms: every } = SETTLING;
-      for (let waited = 0; waited < patience && this.#game?.state().settled === false; waited += every) {
-        await new Promise((resolve) => setTimeout(resolve, every));
-      }
+      await settled(this.#game);
     } finally {
       button.removeAttribute('disabled');
     }
@@ -141,7 +139,7 @@ export class Visit {
   }
 
   leave() {
-    this.socket.emit('leave_game', {});
+    this.goodbye.say();
     this.#enter('start');
     screens.show('start');
   }
@@ -151,6 +149,7 @@ export class Visit {
     this.#hud?.server(state === 'connected', seconds());
     if (state === 'connected') {
       screens.notice('');
+      this.goodbye.again();
       // In a game the seat comes back by the session id that the connection presents.
       if (waits()) this.asking.ask();
       if (status.phase === 'returning') this.#comeBack();
@@ -222,6 +221,7 @@ export class Visit {
     if (room === null || seat === null) throw new PageError('no-seat', 'the game was started before a seat was assigned');
     /** @type {Record<string, any>} */
     const settings = started.scene_metadata ?? room.scene_metadata ?? {};
+    this.goodbye.heard();
     this.#enter('connecting');
     status.load = room.load ?? 0;
     if (room.return_within > 0) keepSeat({ session: this.sessionId, game: seat.game_id });
@@ -244,7 +244,7 @@ export class Visit {
         onNews: (news) => this.#onNews(news, hud),
         onHud: (data) => this.#onHud(data, hud),
         onFailed: (error) => this.#onFailed(error),
-        onParted: () => this.socket.emit('leave_game', {}),
+        onParted: () => this.goodbye.say(),
         onOver: () => this.#finish(),
         undrawable: noPicture,
       });
@@ -255,7 +255,7 @@ export class Visit {
       game.start();
     } catch (error) {
       this.#onFailed(error);
-      this.socket.emit('leave_game', {});
+      this.goodbye.say();
     }
   }
 
@@ -304,11 +304,7 @@ export class Visit {
         break;
       case 'desync-report':
         this.#deposit?.differences();
-        // A game that could not begin leaves no metrics: whoever runs the study finds it in the server's log.
-        if (status.phase === 'failed') {
-          const said = news['differences'].map((/** @type {string[]} */ field) => field.join(' | '));
-          tellServer(this.socket, 'desync', new PageError('desync', [...said, news['lacks']].filter(Boolean).join('; ')));
-        }
+        if (status.phase === 'failed') tellDifferences(this.socket, news);
         break;
       default:
         console.info('[pycore]', news);
@@ -332,7 +328,8 @@ export class Visit {
     const game = this.#game;
     if (game === null || status.phase === 'done' || status.phase === 'failed') return;
     const { code, text: reason, player, again } = this.#endReason;
-    if (again) return reload(); // the others play on: another load of this page takes its seat again
+    // The others play on: another load of this page takes its seat again, where the tab could keep what leads back to it.
+    if (again && keptSeat() !== null) return reload();
     const metrics = game.exportSessionMetrics();
     forgetSeat();
     if (code === 'no_return' && status.load > 0) {
