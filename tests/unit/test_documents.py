@@ -15,7 +15,7 @@ from typing import Any
 import click
 import pytest
 
-from pycore import Outlook, Session, Settings, spaces
+from pycore import Outlook, Session, Settings, events, spaces
 from pycore.audit.objects import EVERY, FIELDS
 from pycore.cli import cli
 from pycore.envs import ParallelEnvAdapter
@@ -188,6 +188,15 @@ def test_the_guides_test_finds_a_generator_that_get_state_forgets() -> None:
     exec(compile(block, "environment.md", "exec"), names)
     with pytest.raises(EnvironmentUnfit, match=r"\$\.env\.at\[\d\] was"):
         names["test_it_can_be_rolled_back"]()
+
+
+def test_the_embedding_guide_names_all_news_of_a_session() -> None:
+    text = (DOCS / "embedding.md").read_text("utf-8")
+    listed = re.search(r"`news\.news` is (.*?)with the fields of", text, re.DOTALL)
+    assert listed is not None
+    # The page is told to take what is to be stored by the bridge, and not by the session.
+    told = {each.news for each in vars(events).values() if hasattr(each, "news")} | {"store"}
+    assert set(re.findall(r"`([a-z-]+)`", listed[1])) == told
 
 
 def test_the_page_in_the_embedding_guide_is_the_one_that_new_writes() -> None:

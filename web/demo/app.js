@@ -51,7 +51,9 @@ async function main() {
   // The game is loaded meanwhile: a database may take its time.
   const opening = Outbox.open((event, data) => connected.request(event, data), report, () => visit?.onStored())
     .then(async (opened) => {
-      for (const { event, data } of takeParting()) await opened.put(event, data);
+      // From here on nothing else has what the load before could not store, and this one may go before its game is loaded.
+      window.addEventListener('pagehide', guard(report, 'pagehide', () => (visit ?? opened).depart()));
+      await Promise.all(takeParting().map(({ event, data }) => opened.put(event, data)));
       return opened;
     });
   const loaded = await load(screens.showProgress, (message) => console.warn(`[pycore] ${message}`));
@@ -82,7 +84,6 @@ async function main() {
   onClick('leftover-save', () => saveUnsent(outbox));
   onClick('leftover-discard', () => outbox.discard());
   askBeforeLeaving();
-  window.addEventListener('pagehide', guard(report, 'pagehide', () => running.depart()));
   outbox.kick();
   visit.start();
 }
