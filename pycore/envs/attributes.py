@@ -35,9 +35,9 @@ def put_state(value: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
     if attributes is value:  # a dictionary whose items are its attributes
         object.__setattr__(value, "__dict__", value)
     elif own is not None:
-        if own.keys() != attributes.keys():
-            for name in [name for name in own if name not in attributes]:
-                del own[name]
+        # Attributes are walked in the order in which they were set.
+        if [*own] != [*attributes]:
+            own.clear()
         own.update(attributes)
     for name in copyreg._slotnames(type(value)):  # type: ignore[attr-defined]
         if name in slots:

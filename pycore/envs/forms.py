@@ -4,30 +4,44 @@ A pickle is not canonical: the same state may be pickled in two ways. So for has
 field, what was captured is told as dictionaries, lists and numbers. An object is a dictionary of its attributes, with
 the name of its class under the empty name. What is met again is told by the number of its first place, so that cycles
 end, and so that two objects that are equal and one object in two places differ.
+
+Of a *value*, which nobody can change, that would say nothing of the game: whether ``Pos(0, 0)`` is one object in two
+places or two depends on which of them a load has made anew, and that differs from page to page.
 """
 
 from __future__ import annotations
 
+import copyreg
 import itertools
 import random
 import sys
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
+from functools import cache
+from operator import itemgetter
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any, Final
 
 from pycore.envs.attributes import bare_state
 from pycore.envs.closures import Recalled, cells_of
-from pycore.envs.kinds import VIEWS, count_of
+from pycore.envs.hashed import has_own_hash, leads_nowhere
+from pycore.envs.kinds import PROXIES, VIEWS, behind_proxy, count_of
 from pycore.envs.memory import form_of
-from pycore.envs.subclasses import derived_from, inside_of
+from pycore.envs.subclasses import derived_from, inside_of, is_exact, module_of
 
 __all__ = ["form_of_attributes", "path_of"]
 
 PLAIN = frozenset({int, float, str, bool, bytes, type(None)})
 DEEPEST = 40
 """Objects further down stand in a list of their own: the canonical form has a limit of its own."""
+
+VALUES: Final = frozenset({frozenset, range, slice, complex})
+_ORDERED: Final[tuple[Any, ...]] = (list, tuple, deque)
+_SETS: Final[tuple[Any, ...]] = (set, frozenset)
+SEEN: Final = 4
+"""Steps into what is in a set, to tell its members apart."""
 
 LONGEST: Final = 200
 """Characters of a path that are told: what is nested too deep has a long one."""
@@ -158,12 +172,15 @@ class _Forms:
             return {"": _named(kind), "name": value.name}
         numpy = sys.modules.get("numpy")
         if numpy is not None and isinstance(value, numpy.generic):
-            return value if value.dtype.names is None else {"": "record", "items": self.of(value.tolist(), depth + 1)}
-        number = self._seen.get(id(value))
-        if number is not None:
-            return {b"same": number}
-        self._seen[id(value)] = len(self._kept)
-        self._kept.append(value)
+            # Records, and times, which are told as an array of them is.
+            told = value.dtype.names is not None or value.dtype.kind in "mM"
+            return {"": f"one {value.dtype}", "items": self.of(value.tolist(), depth + 1)} if told else value
+        if not _is_value(value, kind):
+            number = self._seen.get(id(value))
+            if number is not None:
+                return {b"same": number}
+            self._seen[id(value)] = len(self._kept)
+            self._kept.append(value)
         if depth > DEEPEST:
             self._deep.append(value)
             return {b"deep": len(self._deep) - 1}
@@ -186,6 +203,9 @@ class _Forms:
             return {"": "method", "by": self.of(value.__func__, depth + 1), "of": self.of(value.__self__, depth + 1)}
         if kind in (MethodType, BuiltinFunctionType):
             return {"": "method", "name": value.__name__, "of": self.of(value.__self__, depth + 1)}
+        if kind is weakref.ref or kind in PROXIES:
+            there = value() if kind is weakref.ref else behind_proxy(value)
+            return {"": _named(kind), "of": self.of(there, depth + 1)}
         numpy = sys.modules.get("numpy")
         if numpy is not None and kind is numpy.ndarray:
             if value.dtype.kind in "biufc":
@@ -223,7 +243,16 @@ class _Forms:
             return frozenset(_keyed(member) for member in value)
         # Objects in a set are in the order of their places in memory, which says nothing: those that have a number
         # come by it, the others by what can be seen of each.
-        return {b"set": [self.of(member, depth + 2) for member in sorted(value, key=self._rank)]}
+        return {b"set": [self.of(member, depth + 2) for member in self._sorted(value)]}
+
+    def _sorted(self, members: Iterable[Any]) -> list[Any]:
+        found: list[Any] = []
+        ranked = sorted([(self._rank(member), member) for member in members], key=_FIRST)
+        for _, alike in itertools.groupby(ranked, _FIRST):
+            group = [member for _, member in alike]
+            # Nearly always attributes are enough, and to look further takes longer.
+            found += group if len(group) == 1 else sorted(group, key=self._look)
+        return found
 
     def _rank(self, member: Any) -> tuple[int, str]:
         number = self._seen.get(id(member))
@@ -231,14 +260,42 @@ class _Forms:
             return number, ""
         attributes, slots = bare_state(member)
         seen = sorted((name, repr(item)) for name, item in {**attributes, **slots}.items() if type(item) in PLAIN)
-        return len(self._seen), f"{_named(type(member))} {member if _is_plain(member) else seen}"
+        return len(self._seen), f"{_named(type(member))} {seen}"
+
+    def _look(self, value: Any, steps: int = SEEN) -> str:
+        """What can be seen of a value within some steps, the same in every process."""
+        kind: Any = type(value)
+        if kind in PLAIN or (_valued(kind) and kind is not frozenset and is_exact(kind)):
+            return repr(value)
+        number = self._seen.get(id(value))
+        if number is not None:
+            return f"#{number}"
+        if isinstance(value, Enum):
+            return f"{_named(kind)}.{value.name}"
+        numpy = sys.modules.get("numpy")
+        if numpy is not None and isinstance(value, (numpy.ndarray, numpy.generic)) and not value.dtype.hasobject:
+            return f"{value.dtype} {value.shape} {value.tobytes().hex()}"
+        if not steps or isinstance(value, (type, FunctionType, ModuleType)):
+            return _named(value if isinstance(value, (type, FunctionType, ModuleType)) else kind)
+        attributes, slots = bare_state(value)
+        seen = [f"{name}={self._look(item, steps - 1)}" for name, item in sorted({**attributes, **slots}.items())]
+        if isinstance(value, dict):
+            seen += [f"{self._look(key, steps - 1)}:{self._look(item, steps - 1)}" for key, item in dict.items(value)]
+        for base in _ORDERED:
+            if isinstance(value, base):
+                seen += [self._look(item, steps - 1) for item in base.__iter__(value)]
+        for members in _SETS:
+            if isinstance(value, members):
+                seen += sorted([self._look(item, steps - 1) for item in members.__iter__(value)])
+        return f"{_named(kind)}({', '.join(seen)})"
 
     def _reduced(self, value: Any, depth: int) -> Any:
         """Any other object: by its attributes, or by what pickle makes of it where it says so itself."""
         kind = type(value)
         told: dict[str, Any] = {"": _named(kind)}
         base = derived_from(kind)
-        if base is not None or _has_no_reduction(kind):
+        elsewhere = copyreg.dispatch_table.get(kind)
+        if elsewhere is None and (base is not None or _has_no_reduction(kind)):
             attributes, slots = bare_state(value)
             for name, item in {**attributes, **slots}.items():
                 told[name] = self.of(item, depth + 1)
@@ -247,7 +304,10 @@ class _Forms:
             elif isinstance(value, tuple):  # a named one
                 told["items"] = [self.of(item, depth + 2) for item in value]
             return told
-        reduced: Any = count_of(value) if kind is itertools.count else value.__reduce_ex__(4)
+        if elsewhere is not None:
+            reduced: Any = elsewhere(value)
+        else:
+            reduced = count_of(value) if kind is itertools.count else value.__reduce_ex__(4)
         if isinstance(reduced, str):
             return {"shared": reduced}
         make, given, state, items, pairs = (*reduced, None, None, None)[:5]
@@ -273,6 +333,27 @@ def _state_of_generator(value: Any) -> Any:
     if isinstance(value, module.RandomState):
         return module.RandomState.get_state(value, legacy=False)
     return value.state if isinstance(value, module.BitGenerator) else None
+
+
+def _is_value(value: Any, kind: Any) -> bool:
+    """Whether nobody can change a value: not it, nor anything in it."""
+    found = _valued(kind)
+    return found if found is not None else leads_nowhere(bare_state(value))
+
+
+@cache
+def _valued(kind: Any) -> bool | None:
+    """Whether all objects of a type are values; None: those whose attributes lead nowhere."""
+    if kind in VALUES:
+        return True
+    if is_exact(kind):
+        # Fractions, dates, paths. What a method or a reference is of may change.
+        own = kind.__hash__ not in (None, object.__hash__)
+        return own and module_of(kind) not in ("builtins", "weakref")
+    return None if issubclass(kind, tuple) or has_own_hash(kind) else False
+
+
+_FIRST: Final = itemgetter(0)
 
 
 def _has_no_reduction(kind: Any) -> bool:

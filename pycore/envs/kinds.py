@@ -44,7 +44,8 @@ from pycore.envs.subclasses import (
 from pycore.errors import PycoreError
 
 __all__ = [
-    "Refused", "Sharing", "count_of", "is_importable", "is_kept_aside", "reduction_of", "reduction_of_code",
+    "PROXIES", "VIEWS", "Refused", "Sharing", "behind_proxy", "count_of", "is_importable", "is_kept_aside",
+    "reduction_of", "reduction_of_code",
 ]  # fmt: skip
 
 
@@ -322,11 +323,15 @@ class _Asking:
 
 
 def _proxy(value: Any) -> Any:
+    return weakref.proxy, (behind_proxy(value),)
+
+
+def behind_proxy(value: Any) -> Any:
+    """What a weak proxy stands for. Raises Refused."""
     try:
-        there = value.__repr__.__self__  # whatever a proxy is asked for is told by what it stands for
+        return value.__repr__.__self__  # whatever a proxy is asked for is told by what it stands for
     except ReferenceError:
         raise Refused("what it stood for is no more") from None
-    return weakref.proxy, (there,)
 
 
 def _weak(value: Any) -> Any:

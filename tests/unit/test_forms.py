@@ -1,0 +1,172 @@
+"""Captured attributes have one form, whatever way led to them, and two that differ have two."""
+
+from __future__ import annotations
+
+import enum
+import re
+import weakref
+from collections import namedtuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import PurePosixPath
+from random import Random
+from typing import Any, NamedTuple
+
+import pytest
+from optional import needs_numpy, numpy
+
+from pycore.envs import ParallelEnvAdapter
+from pycore.envs.capture import Capture
+from pycore.values.canonical import encode
+
+
+class Env:
+    """Whatever a test sets."""
+
+    def __init__(self, **attributes: Any) -> None:
+        self.__dict__.update(attributes)
+
+    def step(self, actions: Any) -> None:
+        """Nothing."""
+
+
+class Place(NamedTuple):
+    x: int
+    y: int
+
+
+Old = namedtuple("Old", "x y")
+
+
+@dataclass(frozen=True)
+class Wall:
+    place: tuple[int, int]
+
+
+class Ball:
+    def __init__(self, at: int) -> None:
+        self.at = [at, at]
+
+
+class Side(enum.Enum):
+    LEFT = Wall((0, -1))
+
+
+def form(env: Any) -> bytes:
+    capture = Capture(env)
+    return encode(capture.contents(capture.save()))
+
+
+VALUES = {
+    "a named tuple": lambda: Place(0, 0),
+    "one of a factory": lambda: Old(0, 0),
+    "a frozen set": lambda: frozenset({1, 2}),
+    "none in it": lambda: frozenset([]),
+    "a fraction": lambda: Fraction(1, 3),
+    "a decimal": lambda: Decimal("0.1"),
+    "a date": lambda: date(2030, 1, 1),
+    "a path": lambda: PurePosixPath("a/b"),
+    "a range": lambda: range(1, 5),
+    "a complex number": lambda: complex(1, 2),
+    "a slice": lambda: slice(1, 2),
+    "a pattern": lambda: re.compile("a+"),
+    "a member's value": lambda: Side.LEFT.value,
+    "a frozen dataclass": lambda: Wall((1, 2)),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_value_in_two_places_has_one_form_whichever_of_them_a_load_made_anew(name: str) -> None:
+    table = {"nobody": {"finds": {"it": VALUES[name]()}}}
+    value = table["nobody"]["finds"]["it"]
+    straight, rolled = Env(held=[value, value]), Env(held=[value, value])
+    capture = Capture(rolled)
+    capture.load(capture.save())
+    straight.held[0] = rolled.held[0] = value
+    assert form(straight) == form(rolled)
+
+
+def test_an_environment_that_hands_out_its_constants_plays_with_rollbacks_as_without() -> None:
+    game = ParallelEnvAdapter(Constants(), [0, 1], seed=1)
+    game.check(script=[[Random(frame).randrange(2), 1] for frame in range(60)])
+
+
+class Constants:
+    """Whoever is hit begins again at the start."""
+
+    possible_agents = (0, 1)
+    START = Place(3, 4)
+
+    def reset(self, seed: int | None = None, options: Any = None) -> Any:
+        self.agents = [0, 1]
+        self.places = {0: self.START, 1: self.START}
+        return {0: 0, 1: 0}, {}
+
+    def step(self, actions: dict[int, int]) -> Any:
+        for agent, action in actions.items():
+            x, y = self.places[agent]
+            self.places[agent] = self.START if x > 5 else Place(x + action, y)
+        same = dict.fromkeys((0, 1), False)
+        return {0: 0, 1: 0}, {0: 0, 1: 0}, same, same, {0: {}, 1: {}}
+
+
+MEMBERS = {
+    "a frozen dataclass": lambda number: Wall((number % 7, number // 7)),
+    "a tuple of a named one": lambda number: (Place(number, 0), 1),
+    "frozen sets": lambda number: frozenset({Place(number, 0), Place(0, number)}),
+    "texts and tuples": lambda number: number if number % 2 else (Place(number, 1), number),
+}
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_a_set_has_one_form_whatever_was_in_it_before(name: str) -> None:
+    made = MEMBERS[name]
+    once, long = set(map(made, range(40))), set(map(made, reversed(range(120))))
+    long -= set(map(made, range(40, 120)))
+    assert once == long
+    assert [*once] != [*long], "they are walked alike, so nothing was tried"
+    assert form(Env(held=once)) == form(Env(held=long))
+
+
+@pytest.mark.parametrize(
+    "of", [lambda number: [number], pytest.param(lambda number: numpy.full(2, number), marks=needs_numpy)]
+)
+def test_objects_in_a_set_are_told_apart_by_what_they_lead_to(of: Callable[[int], Any]) -> None:
+    balls = [Ball(number) for number in range(40)]
+    for number, ball in enumerate(balls):
+        ball.at = of(number)
+    others = [Ball(0) for _ in balls]
+    for number, ball in enumerate(reversed(others)):
+        ball.at = of(number)
+    assert form(Env(held=set(balls))) == form(Env(held=set(others)))
+
+
+TWO: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
+    "complex numbers": (lambda: 1 + 2j, lambda: 1 + 3j),
+    "patterns": (lambda: re.compile("a"), lambda: re.compile("b")),
+    "dates of numpy": (lambda: numpy.datetime64("2030-01-01"), lambda: numpy.datetime64("2031-01-01")),
+}
+
+
+@pytest.mark.parametrize("name", [pytest.param(each, marks=needs_numpy) if "numpy" in each else each for each in TWO])
+def test_two_values_have_two_forms(name: str) -> None:
+    one, other = TWO[name]
+    assert form(Env(held=one())) == form(Env(held=one())) != form(Env(held=other()))
+
+
+@pytest.mark.parametrize("kind", [weakref.ref, weakref.proxy])
+def test_what_a_weak_reference_is_of_is_told(kind: Any) -> None:
+    balls = [Ball(1), Ball(2)]
+    assert form(Env(balls=balls, of=kind(balls[0]))) != form(Env(balls=balls, of=kind(balls[1])))
+
+
+def test_attributes_come_back_in_the_order_in_which_they_were_set() -> None:
+    env = Env(a=1, coin=2, b=3)
+    capture = Capture(env)
+    saved = capture.save()
+    del env.coin
+    capture.load(saved)
+    assert [*vars(env)] == ["a", "coin", "b"]
