@@ -54,7 +54,7 @@ def verify(
     Exit status 0: all games are reconciled, and reproduced by environment and policies if one is given; 1: some are
     not; 2: a mistake in the call, or a refused file.
     """
-    from pycore.export.files import games_of
+    from pycore.export.files import games_of, with_metrics
 
     if settings is not None and env is None:
         raise UsageError("--settings are those that --env steps with; give --env too")
@@ -62,7 +62,8 @@ def verify(
     if env is not None:
         with contextlib.redirect_stdout(sys.stderr):
             found = find_factory(env)
-    games = games_of([*files, *metrics])
+    games = games_of(files)
+    with_metrics(games, metrics)
     answers = []
     for game in tracked(games, "verifying games"):
         answer = _verified(game, found, env or "", settings, alone=len(games) == 1)

@@ -7,6 +7,7 @@ record only. `desynced`: rows or hashes differ. Whatever the name, every reason 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from pycore.export.files import GameFiles, open_record, player_of, read_about, r
 from pycore.export.seen import Seen, compare, open_experience
 from pycore.export.shapes import reports_of
 from pycore.records.agreement import Agreement, Held, NotOneGame, agree
+from pycore.settings import Settings
 
 REGULAR: Final = ("complete", "stop")
 """Reasons of an end at which all that was sent had time to arrive."""
@@ -170,6 +172,9 @@ def _judge_records(of: Evidence, agreement: Agreement) -> None:
             )
     if not longest.whole:
         of.lacks.append(f"{_broken_off(longest)} ({_ends(of)})")
+    elif _has_no_end(of, longest):
+        last = len(longest.lengths) - 1
+        of.lacks.append(f"the session was broken off behind episode {last} ({_ends(of)})")
     if 1 < len(of.people) > len(of.records):
         without = [player for player in of.people if player not in of.records]
         if all(name in of.people for name in of.records):
@@ -188,13 +193,27 @@ def _broken_off(held: Held) -> str:
     return f"episode {episode} was broken off after {held.lengths[episode]} frames"
 
 
+def _has_no_end(of: Evidence, longest: Held) -> bool:
+    """Whether the session ended between two episodes, each of which is whole: as far as metrics say why it ended, that
+    is no regular end for anybody, and there were more episodes to be played."""
+    ends = [of.metrics[player]["end"] for player in of.people if player in of.metrics]
+    reasons = [end["reason"] for end in ends if "reason" in end]
+    asked = of.about["settings"].get("num_episodes", Settings.num_episodes) if of.about else math.inf
+    return bool(reasons) and not {*reasons} & {*REGULAR} and len(longest.lengths) != asked
+
+
 def _judge_middle(of: Evidence, name: str, held: Held, longest: Held) -> None:
     """Whether a record that goes on has all of the episodes before."""
-    pairs = zip(held.lengths[:-1], longest.lengths, strict=False)
-    for episode, (length, most) in enumerate(pairs):
-        if length < most and not _was_away(of, name, episode):
+    for episode, (length, most) in enumerate(zip(held.lengths[:-1], longest.lengths, strict=False)):
+        if _was_away(of, name, episode):
+            continue
+        if length < most:
             what = f"{length} of {most} frames" if length else "nothing"
-            of.lacks.append(f"{named(name, of.players)} has {what} of episode {episode}, and goes on behind it")
+        elif longest.ended[episode] and not held.ended[episode]:
+            what = "no end"
+        else:
+            continue
+        of.lacks.append(f"{named(name, of.players)} has {what} of episode {episode}, and goes on behind it")
 
 
 def _ends(of: Evidence) -> str:

@@ -14,6 +14,7 @@ not known: `include` (the default) or `exclude`. Nothing is left out in silence:
 from __future__ import annotations
 
 import json
+import math
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -189,8 +190,8 @@ def _condition(value: Any, where: str) -> Comparison | Together:
             raise ConfigError(f"{where}: {kind} is a list of conditions, with one at least")
         return Together(kind == "all", tuple(_condition(part, where) for part in parts))
     metric, op, wanted = value["metric"], str(value.get("op")), value.get("value")
-    if metric not in MEASURES:
-        raise ConfigError(f"{where}: there is no metric {metric!r}; {nearest(metric, MEASURES)}")
+    if not isinstance(metric, str) or metric not in MEASURES:
+        raise ConfigError(f"{where}: there is no metric {metric!r:.60}; {nearest(str(metric), MEASURES)}")
     if op not in OPERATIONS:
         raise ConfigError(f"{where}: op is {op!r}; it is one of {' '.join(OPERATIONS)}")
     if op in ("in", "not in"):
@@ -199,6 +200,6 @@ def _condition(value: Any, where: str) -> Comparison | Together:
     elif op in ("==", "!="):
         if not isinstance(wanted, (str, int, float, bool)):
             raise ConfigError(f"{where}: the value is {wanted!r:.60}; it is a text, a number, true or false")
-    elif type(wanted) not in (int, float):
+    elif isinstance(wanted, bool) or not isinstance(wanted, (int, float)) or not -math.inf < wanted < math.inf:
         raise ConfigError(f"{where}: with {op!r} the value is a number; it is {wanted!r:.60}")
     return Comparison(metric, op, wanted)

@@ -31,6 +31,8 @@ INCOMPLETE: Final = ".incomplete"
 """Ends the name of a record of which the database lacks parts."""
 
 _OURS = re.compile(r"metrics-.+\.json|(trajectory|experienced)-.+\.jsonl(\.incomplete)?")
+_COPY = re.compile(r" ?\(\d+\)$| copy( \d+)?$| - (Copy|Kopie)( \(\d+\))?$")
+"""What browsers and systems put behind the name of a file that is there already: it is the same player's, once more."""
 _STATE = re.compile(r"(metrics-.+)-episode--?\d+\.json")
 
 
@@ -98,8 +100,23 @@ def by_game(files: GameFiles) -> list[GameFiles]:
     return list(found.values())
 
 
+def with_metrics(games: Sequence[GameFiles], metrics: Sequence[Path]) -> None:
+    """Put metrics that were named by themselves to the one game that there is. Raises ConfigError."""
+    if metrics and len(games) != 1:
+        raise ConfigError(f"metrics that are named by themselves are of one game, and there are {len(games)}")
+    for path in metrics:
+        if not path.is_file():
+            raise ConfigError(f"there is no file {path}")
+        games[0].metrics.append(path)
+
+
 def _folders(path: Path) -> list[Path]:
-    return sorted(Path(folder) for folder, _, _ in os.walk(path))
+    """A folder, and those in it but hidden ones: what editors and an export that was killed leave is no game."""
+    found = []
+    for folder, inside, _ in os.walk(path):
+        inside[:] = [name for name in inside if not name.startswith(".")]
+        found.append(Path(folder))
+    return sorted(found)
 
 
 def _folder(folder: Path) -> GameFiles:
@@ -179,9 +196,10 @@ def player_of(path: Path, header: dict[str, Any]) -> str:
     """The player whose record a file is, by its name; a record itself does not say. Otherwise the file's name."""
     stem = path.name.removeprefix("trajectory-").removesuffix(INCOMPLETE).removesuffix(".jsonl")
     game = f"{header.get('game_id')}-"
-    for player in header["players"]:
-        if stem.removeprefix(game) in (str(player), urllib.parse.quote(str(player), safe="")):
-            return str(player)
+    for name in (stem, _COPY.sub("", stem)):
+        for player in header["players"]:
+            if name.removeprefix(game) in (str(player), urllib.parse.quote(str(player), safe="")):
+                return str(player)
     return path.name
 
 

@@ -6,6 +6,7 @@ metrics are missing or are of a version that did not have it yet.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -36,7 +37,7 @@ def _minutes(row: SessionRow) -> float | None:
     if not frames or not isinstance(settings, dict):
         return None
     fps = settings.get("fps", Settings.fps)
-    return frames / fps / 60 if isinstance(fps, (int, float)) and fps > 0 else None
+    return frames / fps / 60 if isinstance(fps, (int, float)) and 0 < fps < math.inf else None
 
 
 def _frames(row: SessionRow) -> int | None:

@@ -64,6 +64,7 @@ def _wrong_inside(value: dict[str, Any]) -> Iterator[str]:
                     yield f"{name} of player {player} is no object"
                 else:
                     yield from _wrong(link[name], ("p50",), NUMBERS, f"{name} of player {player}", "number")
+    yield from _wrong(value["end"], ("reason",), (str,), "end", "text")
     # What is compared with the records and with what others say.
     for name in ("episodes", "drops"):
         for row in value.get(name) or ():

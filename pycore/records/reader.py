@@ -202,6 +202,10 @@ class Reading:
         players = header.get("players")
         if not isinstance(players, list) or not players or not all(type(player) in (int, str) for player in players):
             raise self._refused(f"a header whose players are {players!r:.60}")
+        if len({*map(str, players)}) < len(players):
+            raise self._refused(f"a header in which two players are called alike: {players!r:.60}")
+        if not isinstance(header.get("policies", {}), dict):
+            raise self._refused(f"a header whose policies are {header['policies']!r:.60}")
         if type(header.get("seed")) is not int:
             raise self._refused(f"a header whose seed is {header.get('seed')!r:.60}")
         if text != to_json(header):

@@ -78,6 +78,8 @@ def test_several_conditions_together_know_what_they_can_know(
     ("value", "said"),
     [
         ({"metric": "rtt", "op": ">", "value": 1}, "there is no metric 'rtt'; known are evidence, end_reason"),
+        ({"metric": ["stalls"], "op": ">", "value": 1}, "there is no metric ['stalls']; did you mean 'stalls'?"),
+        ({"metric": "stalls", "op": ">", "value": float("nan")}, "with '>' the value is a number; it is nan"),
         ({"metric": "stalls", "op": "=>", "value": 1}, "op is '=>'; it is one of > >="),
         ({"metric": "stalls", "op": ">", "value": "1"}, "with '>' the value is a number; it is '1'"),
         ({"metric": "evidence", "op": "in", "value": "partial"}, "with 'in' the value is a list"),

@@ -43,6 +43,7 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         lambda of: of["network"]["1"]["rttMs"].update(p50="84"), "p50 in rttMs of player 1 is '84', no number"
     ),
     "a reason that is an object": (lambda of: of["episodes"][0].update(reason={}), "reason in episodes is {}, no text"),
+    "an end that is an object": (lambda of: of["end"].update(reason={"a": 1}), "reason in end is {'a': 1}, no text"),
     "a frame that is a text": (
         lambda of: of.update(drops=[{"playerId": "1", "frame": "3"}]), "frame in drops is '3', no int"
     ),
@@ -137,6 +138,9 @@ def test_what_the_server_knew_of_a_game_is_refused_or_read(tmp_path: Path) -> No
         (folder / "game.json").write_text(json.dumps({**about, **wrong}))
         status, text = said("report", folder, "-o", tmp_path / "r.html")
         assert (status, f"game.json: line 1: {why}" in text) == (2, True), text
+    endless = {**about, "settings": {**about["settings"], "fps": 1e400}}
+    (folder / "game.json").write_text(json.dumps(endless))
+    assert said("report", folder, "-o", tmp_path / "r.html")[0] == 0
     (folder / "game.json").write_text(json.dumps({**about, "players": [0]}))
     mapping = tmp_path / "mapping.json"
     assert said("export", folder, "--csv", tmp_path / "t", "--pseudonyms", "--mapping", mapping)[0] == 0
