@@ -6,6 +6,7 @@ Keys keep their type: an agent whose id looks like a number is a number there, a
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -83,4 +84,10 @@ def _rgb(shown: Any) -> bytes:
         pixels = pixels[:, :, :3] if pixels.shape[2] > 2 else pixels[:, :, :1].repeat(3, axis=2)
         data: bytes = pixels.astype("uint8").tobytes()
         return data
-    return bytes(channel for line in shown for pixel in line for channel in pixel[:3])
+    return bytes([channel for line in shown for pixel in line for channel in _channels(pixel)])
+
+
+def _channels(pixel: Any) -> Sequence[int]:
+    if not isinstance(pixel, (list, tuple)):
+        return (pixel,) * 3
+    return pixel[:3] if len(pixel) > 2 else (pixel[0],) * 3

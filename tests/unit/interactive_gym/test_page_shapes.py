@@ -37,10 +37,14 @@ def test_rgb_pictures_cross_line_by_line_without_their_alpha() -> None:
 
 
 def test_grey_pictures_cross_as_rgb() -> None:
-    """An array with one value to a pixel, or two with the transparency: not three times as many pixels as there are."""
+    """Lists or an array with one value to a pixel, or two with the transparency: not three times as many pixels as there are."""
+    lines = [[0, 1], [2, 3], [4, 5]]
+    expected = {"objects": None, "image": [2, 3]}, bytes(value for value in range(6) for _ in range(3))
+    assert packet(lines) == expected
+    assert packet([[[value] for value in line] for line in lines]) == expected
+    assert packet([[(value, 255) for value in line] for line in lines]) == expected
     numpy = pytest.importorskip("numpy")
     grey = numpy.arange(6, dtype=numpy.uint8).reshape(3, 2)
-    expected = {"objects": None, "image": [2, 3]}, bytes(value for value in range(6) for _ in range(3))
     assert packet(grey) == packet(grey[:, :, None]) == expected
     assert packet(numpy.stack([grey, numpy.full_like(grey, 255)], axis=2)) == expected
 
