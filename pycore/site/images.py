@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
 from pycore.errors import ConfigError, nearest
 
@@ -59,13 +60,21 @@ def images_of(specs: Sequence[Mapping[str, Any]]) -> Images:
         for field in FIELDS[kind]:
             if not spec.get(field):
                 raise ConfigError(f"in assets_to_preload {name!r:.40} has no {field}, which a {kind} needs")
+            if field in PATHS and not isinstance(spec[field], str):
+                what = f"{spec[field]!r:.40} as {field}; it must be a path"
+                raise ConfigError(f"in assets_to_preload {name!r:.40} has {what}")
         _add(found, name, kind, spec)
     return found
 
 
 def _add(found: Images, name: str, kind: str, spec: Mapping[str, Any]) -> None:
     if kind == "multi_atlas_spec":
-        for texture in _atlas(name, Path(spec["atlas_path"])).get("textures", ()):
+        textures = _atlas(name, Path(spec["atlas_path"])).get("textures")
+        if not isinstance(textures, list) or not textures:
+            raise ConfigError(f"the atlas of {name!r:.40} has no textures")
+        for texture in textures:
+            if not isinstance(texture, dict) or not isinstance(texture.get("image"), str):
+                raise ConfigError(f"in the atlas of {name!r:.40} a texture has no image")
             file = Path(spec["img_path"]) / texture["image"]
             src = _file(found, name, file)
             several = found.manifest.setdefault(name, {"src": src, "frames": {}, "files": {}})
@@ -87,10 +96,11 @@ def _file(found: Images, name: str, path: Path) -> str:
     if not path.is_file():
         raise ConfigError(f"the image {name!r:.40} is not there: {path} (paths are relative to study.json)")
     if (known := next((each for each, other in found.files.items() if other == path), None)) is not None:
-        return known
+        return quote(known)
     target = f"{FOLDER}/{len(found.files)}-{path.name}"
     found.files[target] = path
-    return target
+    # In an address, a # or a ? of a name is the end of it.
+    return quote(target)
 
 
 def _atlas(name: str, path: Path) -> dict[str, Any]:
@@ -107,11 +117,13 @@ def _frames(name: str, atlas: Mapping[str, Any]) -> dict[str, list[float]]:
     """The frames by name: x, y, width, height; and if what is empty around them was cut away, four more."""
     given = atlas.get("frames")
     if isinstance(given, list):
-        given = {str(frame.get("filename")): frame for frame in given}
+        given = {str(frame.get("filename")): frame for frame in given if isinstance(frame, dict)}
     if not isinstance(given, dict) or not given:
         raise ConfigError(f"the atlas of {name!r:.40} has no frames")
     found: dict[str, list[float]] = {}
     for frame, values in given.items():
+        if not isinstance(values, dict):
+            raise ConfigError(f"in the atlas of {name!r:.40} {frame!r:.40} has no place: {values!r:.40}")
         if values.get("rotated"):
             raise ConfigError(f"in the atlas of {name!r:.40} {frame!r:.40} is rotated; pack it without rotation")
         try:

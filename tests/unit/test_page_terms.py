@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -119,6 +120,8 @@ def test_a_study_preloads_what_the_interactive_gym_page_would(tmp_path: Path) ->
         ({"object_type": "atlas_spec", "name": "s", "img_path": "ball.png", "atlas_path": "no.json"}, "cannot be read"),
         ({"object_type": "atlas_spec", "name": "s", "img_path": "ball.png", "atlas_path": "empty.json"}, "no frames"),
         ({"object_type": "atlas_spec", "name": "s", "img_path": "ball.png", "atlas_path": "rotated.json"}, "rotated"),
+        ({"object_type": "img_spec", "name": "ball", "img_path": 5}, "5 as img_path; it must be a path"),
+        ({"object_type": "multi_atlas_spec", "name": "s", "img_path": ".", "atlas_path": "empty.json"}, "no textures"),
     ],
 )
 def test_what_cannot_be_preloaded_is_refused_by_name(
@@ -128,3 +131,35 @@ def test_what_cannot_be_preloaded_is_refused_by_name(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=said):
         images_of([spec])
+
+
+@pytest.mark.parametrize(
+    ("atlas", "said"),
+    [
+        ({"frames": [5]}, "has no frames"),
+        ({"frames": {"a": 5}}, "'a' has no place: 5"),
+        ({"textures": {"a": 1}}, "has no textures"),
+        ({"textures": [5]}, "a texture has no image"),
+        ({"textures": [{"frames": {}}]}, "a texture has no image"),
+    ],
+)
+def test_an_atlas_that_is_none_is_refused_by_name(atlas: dict[str, Any], said: str, tmp_path: Path) -> None:
+    (tmp_path / "ball.png").write_bytes(b"")
+    (tmp_path / "atlas.json").write_text(json.dumps(atlas))
+    several = "textures" in atlas
+    spec = {
+        "object_type": "multi_atlas_spec" if several else "atlas_spec", "name": "ball",
+        "img_path": str(tmp_path if several else tmp_path / "ball.png"), "atlas_path": str(tmp_path / "atlas.json"),
+    }  # fmt: skip
+    with pytest.raises(ConfigError, match=said):
+        images_of([spec])
+
+
+def test_a_file_of_any_name_has_an_address(tmp_path: Path) -> None:
+    """Behind a # a browser asks for another file, which is not there."""
+    file = tmp_path / "ball #1 100%.png"
+    file.write_bytes(b"")
+    spec = {"object_type": "img_spec", "img_path": str(file)}
+    found = images_of([{**spec, "name": "ball"}, {**spec, "name": "once more"}])
+    assert found.files == {f"images/0-{file.name}": file}
+    assert {unquote(urlsplit(image["src"]).path) for image in found.manifest.values()} == set(found.files)

@@ -37,7 +37,7 @@ def test_rgb_pictures_cross_line_by_line_without_their_alpha() -> None:
 
 
 def test_grey_pictures_cross_as_rgb() -> None:
-    """Lists or an array with one value to a pixel, or two with the transparency: not three times as many pixels as there are."""
+    """One value to a pixel, or two with the transparency, as lists or an array: no three times as many pixels."""
     lines = [[0, 1], [2, 3], [4, 5]]
     expected = {"objects": None, "image": [2, 3]}, bytes(value for value in range(6) for _ in range(3))
     assert packet(lines) == expected
