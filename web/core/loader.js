@@ -41,7 +41,7 @@ import { factoryOf, loadPagePolicies, loadPolicies } from './policies.js';
  * @property {'most' | 'least' | 'none'} [winner] whose points win
  * @property {number} [smooth_corrections] s within which a correction is seen in full
  * @property {[number, number]} [world] width and height of the picture
- * @property {Record<string, {src: string}>} [images] what sprites show, by name (demo/sprites.js)
+ * @property {Record<string, {src: string, files?: Record<string, string>}>} [images] what sprites show, by name (demo/sprites.js)
  * @property {unknown[]} [ice_servers]
  * @property {Record<string, {module: string, factory: string}>} [policies] by player, those that every page computes
  * @property {Record<string, string>} [page_policies] by player, the modules of those that one page computes
@@ -129,6 +129,11 @@ export async function load(progress, warn, manifestURL = new URL('../manifest.js
   const manifest = await (await get(manifestURL, 'the manifest')).json();
   /** @param {string} url */
   const resolve = (url) => new URL(url, manifestURL).href;
+  // A page may lie in another folder.
+  for (const image of Object.values(manifest.images ?? {})) {
+    image.src = resolve(image.src);
+    for (const [frame, file] of Object.entries(image.files ?? {})) image.files = { ...image.files, [frame]: resolve(file) };
+  }
 
   progress({ step: 'python', fraction: 0, bytes: 0 });
   const base = resolve(manifest.pyodide.url.endsWith('/') ? manifest.pyodide.url : `${manifest.pyodide.url}/`);
@@ -263,7 +268,9 @@ async function loadGame(pyodide, manifest, resolve) {
     const target = path.slice(folder.length);
     const above = target.split('/').slice(0, -1).join('/');
     if (above) pyodide.FS.mkdirTree(above);
-    pyodide.FS.writeFile(target, new Uint8Array(await (await get(resolve(path), 'the game')).arrayBuffer()));
+    // In an address, a # or a ? of a name is the end of it.
+    const file = await get(resolve(path.replace(/[#?]|%(?![0-9a-f]{2})/gi, encodeURIComponent)), 'the game');
+    pyodide.FS.writeFile(target, new Uint8Array(await file.arrayBuffer()));
   }
   /** @type {any} */
   let game;

@@ -4,6 +4,9 @@
 import { bytesOf } from '../core/bridge.js';
 import { Renderer } from '../demo/canvas.js';
 
+/** The pages of the game lie above this one, and addresses that their environment draws are theirs. */
+const ABOVE = new URL('../', import.meta.url);
+
 /** @typedef {{look: (frame: number) => void, live: () => void, play: () => void, choose: (episode: number) => void}} Wishes
  * What whoever looks at it may want: a frame from 1 on, the newest one, to play or to stand, an episode from 0 on. */
 
@@ -97,6 +100,7 @@ export class Picture {
     const picture = JSON.parse(text);
     for (const object of picture.objects) {
       if (typeof object?.pixels === 'number') object.pixels = bytesOf(python.pixels(object.pixels));
+      if (typeof object?.src === 'string') object.src = new URL(object.src, ABOVE).href;
     }
     this.#renderer.show(picture, performance.now() / 1000, 0, false);
   }

@@ -48,12 +48,13 @@ function python({ raised = null, game = { make_env: () => 'an environment' }, lo
   return made;
 }
 
-/** Load a site with this manifest. */
-function loading(manifest) {
+/** Load a site with this manifest; `asked` takes what was fetched. */
+function loading(manifest, asked = []) {
   const whole = { pyodide: { url: './' }, wheel: 'wheels/core.whl', game: 'game/environment.py', ...manifest };
-  globalThis.fetch = async () => ({
-    ok: true, status: 200, body: null, json: async () => whole, arrayBuffer: async () => new ArrayBuffer(0),
-  });
+  globalThis.fetch = async (url) => {
+    asked.push(url);
+    return { ok: true, status: 200, body: null, json: async () => whole, arrayBuffer: async () => new ArrayBuffer(0) };
+  };
   globalThis.performance.setResourceTimingBufferSize ??= () => {};
   globalThis.window = globalThis;
   return load(() => {}, () => {}, SITE);
@@ -72,6 +73,26 @@ test('the name of a package of Pyodide may be written in every way that indexes 
   const { did } = python({ locked: ['scikit-learn', 'micropip'] });
   await loadPackages(globalThis.python, ['Scikit_Learn', 'scikit.learn'], (url) => url, () => {});
   assert.deepEqual(did, ['pyodide Scikit_Learn', 'pyodide scikit.learn']);
+});
+
+test('a file of the game may have any name', async () => {
+  const { did } = python();
+  const asked = [];
+  await loading({ files: ['game/level #1? 50%.txt', 'game/level%201.txt'] }, asked);
+  assert.deepEqual(did.filter((what) => what.startsWith('file level')), ['file level #1? 50%.txt', 'file level%201.txt']);
+  const found = asked.filter((url) => url.includes('level')).map((url) => url.slice(url.indexOf('level')));
+  assert.deepEqual(found, ['level%20%231%3F%2050%25.txt', 'level%201.txt']);
+});
+
+test('pictures are where the manifest is, whatever folder the page lies in', async () => {
+  python();
+  const { manifest } = await loading({ images: {
+    ball: { src: 'images/0-ball.png', size: [8, 8] }, several: { src: 'images/1.png', files: { a: 'images/1.png', b: 'images/2.png' } },
+  } });
+  const at = (name) => new URL(`images/${name}`, SITE).href;
+  assert.deepEqual(manifest.images, {
+    ball: { src: at('0-ball.png'), size: [8, 8] }, several: { src: at('1.png'), files: { a: at('1.png'), b: at('2.png') } },
+  });
 });
 
 test('a module that is not in the page is named, with the setting that brings it in', async () => {
