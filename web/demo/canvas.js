@@ -7,7 +7,7 @@
 import { guard } from '../core/errors.js';
 import { DRAWING } from './handed.js';
 import { Picture } from './picture.js';
-import { drawSprite, image, isThere, preload, standIn } from './sprites.js';
+import { came, drawSprite, image, isThere, preload, standIn } from './sprites.js';
 
 /** @typedef {import('./picture.js').GameObject} GameObject */
 
@@ -177,6 +177,7 @@ export class Renderer {
   #frame = 0;
   #context;
   #observer;
+  #stopWaiting;
 
   /**
    * @param {HTMLCanvasElement} canvas its box is given by CSS
@@ -204,6 +205,7 @@ export class Renderer {
       if (this.#resize()) this.#paint();
     }));
     this.#observer.observe(canvas);
+    this.#stopWaiting = came.add(() => this.#schedule());
     this.#resize();
     this.#schedule();
   }
@@ -262,6 +264,7 @@ export class Renderer {
   close() {
     cancelAnimationFrame(this.#frame);
     this.#observer.disconnect();
+    this.#stopWaiting();
     this.picture.clear();
     rasters.clear();
   }

@@ -7,6 +7,7 @@
  */
 
 import { PageError } from '../core/errors.js';
+import { Listeners } from '../core/listeners.js';
 import { DRAWING } from './handed.js';
 
 /**
@@ -21,6 +22,9 @@ import { DRAWING } from './handed.js';
 /** @type {Map<string, HTMLImageElement>} */
 const loaded = new Map();
 
+/** Who draws: a picture that stands still is not drawn anew by itself. @type {Listeners<[]>} */
+export const came = new Listeners();
+
 /** @typedef {import('../core/errors.js').Report} Report */
 
 /** @param {string} src @param {Report} report is told if it does not come @returns {HTMLImageElement} as far as it is there */
@@ -29,6 +33,7 @@ export function image(src, report) {
   if (found) return found;
   const file = new Image();
   loaded.set(src, file);
+  file.onload = () => came.tell();
   const pauses = [...DRAWING.images_again_ms];
   file.onerror = () => {
     const pause = pauses.shift();
