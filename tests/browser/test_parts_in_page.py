@@ -86,7 +86,8 @@ def test_the_world_the_pictures_and_the_corrections_of_a_study_are_those_of_its_
     page.wait_for_function("window.theRenderer")
     names = ("world", "corrections", "images")
     found = {name: page.evaluate(f"theRenderer.{name}") for name in names}
-    assert found == {"world": {"width": 300, "height": 100}, "corrections": 0.25, "images": {"ball": {"src": f"{relay.url}game/ball.png"}}}
+    images = {"ball": {"src": f"{relay.url}game/ball.png"}}
+    assert found == {"world": {"width": 300, "height": 100}, "corrections": 0.25, "images": images}
     # It was asked for while the game was loaded, and again since it does not come.
     assert sum(url.endswith("/game/ball.png") for url in asked) >= 1
     box = page.locator("#canvas").bounding_box()
