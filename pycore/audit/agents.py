@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from pycore.audit.findings import Finding
 from pycore.envs import ParallelEnvAdapter
+from pycore.errors import ConfigError
 from pycore.settings import MAX_SEATS
+from pycore.simulation import Simulation
 
-__all__ = ["finding_of_many", "settings_of", "short", "spaces_of"]
+__all__ = ["finding_of_many", "own_adapter", "settings_of", "short", "spaces_of"]
 
 
 def finding_of_many(adapter: ParallelEnvAdapter) -> Finding | None:
@@ -24,6 +27,19 @@ def finding_of_many(adapter: ParallelEnvAdapter) -> Finding | None:
         "pycore's commands would play it so",
         f"make it for {MAX_SEATS} agents, or give the others to bots (ParallelEnvAdapter)",
     )
+
+
+def own_adapter(simulation: Simulation, players: Sequence[int | str]) -> ParallelEnvAdapter:
+    """The adapter that a study makes itself, in the place of an environment. Raises ConfigError for any other
+    simulation, and where `players` are named, which are the adapter's affair."""
+    if not isinstance(simulation, ParallelEnvAdapter):
+        raise ConfigError(
+            f"a {type(simulation).__name__} is a simulation of its own, and the audit tries environments: `pycore "
+            "simulate` plays it, with rollbacks, and compares every frame"
+        )
+    if players:
+        raise ConfigError(f"its adapter says who plays, {', '.join(map(str, simulation.players))}: leave --players out")
+    return simulation
 
 
 def spaces_of(adapter: ParallelEnvAdapter) -> list[Any]:

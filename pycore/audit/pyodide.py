@@ -62,11 +62,13 @@ from pycore import action_codec
 from pycore.envs import RNGS, ParallelEnvAdapter, as_parallel
 from pycore.values.results import results_text
 env = make()
-view = as_parallel(env, interface=job["interface"])
-metadata = getattr(env, "metadata", None)
-rngs = metadata.get("rngs", RNGS) if isinstance(metadata, dict) else RNGS
-players = job["players"] or list(view.possible_agents)
-adapter = ParallelEnvAdapter(view, players, seed=job["seed"], rngs=rngs, numeric_ids=False)
+adapter = env
+if not isinstance(env, ParallelEnvAdapter):
+    view = as_parallel(env, interface=job["interface"])
+    metadata = getattr(env, "metadata", None)
+    rngs = metadata.get("rngs", RNGS) if isinstance(metadata, dict) else RNGS
+    players = job["players"] or list(view.possible_agents)
+    adapter = ParallelEnvAdapter(view, players, seed=job["seed"], rngs=rngs, numeric_ids=False)
 codecs = [action_codec(space) for space in job["spaces"]]
 found = {"frames": 0}
 episode = 0

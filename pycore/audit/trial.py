@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pycore.actions.codec import ActionCodec, action_codec
-from pycore.audit.agents import finding_of_many, settings_of, short, spaces_of
+from pycore.audit.agents import finding_of_many, own_adapter, settings_of, short, spaces_of
 from pycore.audit.comparison import Frame, decoded, fields_that_differ, rows_that_differ
 from pycore.audit.coverage import findings_of_coverage, findings_of_records
 from pycore.audit.drawing import findings_of_drawing
@@ -31,6 +31,7 @@ from pycore.envs import RNGS, ParallelEnvAdapter
 from pycore.envs.audit import play_guesses
 from pycore.envs.interfaces import as_parallel, interface_of
 from pycore.errors import CanonicalError, ConfigError
+from pycore.simulation import Simulation
 from pycore.spaces import space_of
 from pycore.values.canonical import encode
 from pycore.values.results import results_text
@@ -80,7 +81,8 @@ class Trial:
     def make(self) -> None:
         """Make it, see what it is, and how its state can be saved."""
         env = self.given.factory()
-        self.report.facts["interface"] = "{}: {}".format(*interface_of(env))
+        played = env.view if isinstance(env, ParallelEnvAdapter) else env
+        self.report.facts["interface"] = "{}: {}".format(*interface_of(played))
         self.adapter = adapter = self._adapted(env)
         self.report.facts["state"] = adapter.state_way
         self.report.facts["environment"] = adapter.described()
@@ -311,7 +313,10 @@ class Trial:
     def _adapted(
         self, env: Any, as_seats: bool = False, observed: Sequence[int | str] = ()
     ) -> ParallelEnvAdapter:
-        """The adapter of an environment; `as_seats` calls the players as a study does, unless they were named."""
+        """The adapter of an environment; `as_seats` calls the players as a study does, unless they were named. One that
+        the study makes itself says who plays, and seeds itself."""
+        if isinstance(env, Simulation):
+            return own_adapter(env, self.given.players)
         view = as_parallel(env, interface=self.given.interface)
         players = self.given.players or tuple(view.possible_agents)
         if not players:

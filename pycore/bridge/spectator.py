@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from pycore.actions.codec import ActionCodec, action_codec
@@ -20,6 +20,7 @@ from pycore.records.reader import Reading, RecordedEnd, RecordedFrame
 from pycore.records.replay import Replay
 from pycore.session.publication import PLAYER
 from pycore.settings import Settings
+from pycore.simulation import Renderable, Resumable, Simulation
 from pycore.values.json import plain_json
 from pycore.values.sums import plus
 
@@ -42,8 +43,9 @@ class Spectator:
         self._lines: deque[str] = deque()
         self._run: Iterator[RecordedFrame | RecordedEnd] | None = None
         self._replay = Replay()
-        self._simulation: ParallelEnvAdapter | None = None
+        self._simulation: Simulation | None = None
         self._pictures: Pictures | None = None
+        self._resume: Callable[[], None] = _nothing
         self._codecs: list[ActionCodec] = []
         self._actions: list[list[Any]] = []
         """Of the frames that were stepped."""
@@ -62,13 +64,17 @@ class Spectator:
         """An episode of a game, from its first frame on. `header` is the first line of its records."""
         known = json.loads(header)
         settings = Settings.of(json.loads(settings_json))
-        simulation = ParallelEnvAdapter(self._env, known["players"], seed=known["seed"], rngs=rngs_of(self._env))
+        simulation = self._env
+        if not isinstance(simulation, Simulation):
+            simulation = ParallelEnvAdapter(self._env, known["players"], seed=known["seed"], rngs=rngs_of(self._env))
         seats = range(len(known["players"]))
         self._codecs = [action_codec(settings.of_seat(seat, "action_space")) for seat in seats]
         self._simulation = simulation
-        self._pictures = Pictures(simulation)
+        self._pictures = Pictures(simulation) if isinstance(simulation, Renderable) else None
+        self._resume = simulation.resume if isinstance(simulation, Resumable) else _nothing
         simulation.reset(episode)
-        self._pictures.begin()
+        if self._pictures is not None:
+            self._pictures.begin()
         self._lines = deque((header,))
         self._replay = Replay()
         self._run = self._replay.run(Reading(self._taken(), "the record", episode), simulation, self._codecs)
@@ -124,7 +130,6 @@ class Spectator:
         """What the environment draws after so many frames, at least 1, or of the newest, as the page's renderer takes
         it. Empty without a picture."""
         assert self._simulation is not None
-        assert self._pictures is not None
         frame = min(int(frame), len(self._actions))
         if frame == len(self._actions):
             self._go_on()
@@ -135,13 +140,13 @@ class Spectator:
             if at <= self._at <= frame:
                 # Who plays the past goes from one frame to the next.
                 at = self._at
-                self._simulation.resume()
+                self._resume()
             else:
                 self._simulation.load(self._states[at])
             for actions in self._actions[at:frame]:
                 self._simulation.step(self._decoded(actions))
             self._at = frame
-        return self._pictures.render()
+        return "" if self._pictures is None else self._pictures.render()
 
     def _go_on(self) -> None:
         """The newest frame is that of the simulation again, whatever was shown."""
@@ -150,7 +155,7 @@ class Spectator:
         if self._head is not None:
             self._simulation.load(self._head)
             self._head = None
-        self._simulation.resume()
+        self._resume()
 
     def _decoded(self, actions: list[Any]) -> list[Any]:
         of = zip(self._codecs, actions, strict=True)
@@ -172,3 +177,7 @@ class Spectator:
             "actions": self._actions[at] if at >= 0 else None, "totals": self._totals[at] if at >= 0 else {},
             "gone": next((gone for since, gone in reversed(self._gone) if since <= at + 1), {}),
         })  # fmt: skip
+
+
+def _nothing() -> None:
+    """A simulation without a state outside of itself goes on as it is."""

@@ -350,7 +350,9 @@ def _valued(kind: Any) -> bool | None:
         # Fractions, dates, paths. What a method or a reference is of may change.
         own = kind.__hash__ not in (None, object.__hash__)
         return own and module_of(kind) not in ("builtins", "weakref")
-    return None if issubclass(kind, tuple) or has_own_hash(kind) else False
+    if issubclass(kind, tuple):
+        return None if kind.__dictoffset__ else True
+    return None if has_own_hash(kind) else False
 
 
 _FIRST: Final = itemgetter(0)

@@ -186,3 +186,25 @@ def test_points_that_are_no_numbers_of_json_are_said_all_the_same(monkeypatch: p
     found = json.loads(spectator.state(frames), parse_constant=lambda name: pytest.fail(f"JavaScript refuses {name}"))
     assert found["difference"] is None
     assert found["totals"] == {"0": "inf", "1": 2.5 * frames}
+
+
+class Bare:
+    """A simulation with its duties alone."""
+
+    def __init__(self, of: ParallelEnvAdapter) -> None:
+        self.reset, self.save, self.load, self.step, self.canonical = of.reset, of.save, of.load, of.step, of.canonical
+
+
+@pytest.mark.parametrize("draws", [True, False])
+def test_a_simulation_of_the_studys_own_is_shown(game: tuple[str, list[str], list[str]], draws: bool) -> None:
+    """What the page makes may be one; the players' pages step it as it is."""
+    header, rows, drawn = game
+    own = ParallelEnvAdapter(volley.make_env(), [0, 1], seed=json.loads(header)["seed"], rngs=())
+    spectator = create(own if draws else Bare(own))
+    spectator.begin(json.dumps(VOLLEY), header, 1)
+    spectator.feed("".join(f"{row}\n" for row in rows))
+    assert spectator.step(1000) == 120
+    assert state(spectator)["difference"] is None
+    for frame in (7, 8, 120):
+        shown = spectator.show(frame)
+        assert moving(shown) == drawn[frame - 1] if draws else shown == ""

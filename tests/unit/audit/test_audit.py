@@ -22,9 +22,11 @@ from pycore.audit.stages import run
 from pycore.audit.timing import Costs, findings_of_costs
 from pycore.audit.trial import Given, Trial
 from pycore.cli import cli
+from pycore.envs import ParallelEnvAdapter
 from pycore.envs.outside import looks
 from pycore.errors import ConfigError
 from pycore.rehearsal.game import Game
+from pycore.testing.games import Walk
 from tools import distributions
 from tools.paths import NEWEST
 
@@ -192,6 +194,21 @@ def test_a_wrapper_that_does_not_go_with_a_rollback_is_named() -> None:
     found = [finding.what for finding in report.findings if finding.code == "wrapper"]
     assert found == ["it is inside of RecordEpisodeStatistics: it reads a clock, so no two players would agree"]
     assert not report.fit
+
+
+def test_an_adapter_that_the_study_makes_itself_is_audited_and_another_simulation_refused_by_name() -> None:
+    """Bots come in by one; of its reset it was said that it takes no seed."""
+
+    def make() -> Any:
+        return ParallelEnvAdapter(audited.Fit(), ["left"], seed=3, bots={"right": lambda seen: seen % 3})
+
+    report = tried(make)
+    assert codes(report) == set()
+    assert report.facts["agents"] == ["left"]
+    for found, what in ((tried(lambda: Walk(2)), "a Walk is a simulation of its own"),
+                        (tried(make, players=("left",)), "leave --players out")):  # fmt: skip
+        assert not found.fit
+        assert what in found.findings[0].what
 
 
 def test_action_spaces_that_are_made_by_a_reset_are_found() -> None:
