@@ -26,6 +26,10 @@ ON_DROP: Final = ("end", "default_action", "policy")
 ON_INTERRUPT: Final = ("wait", "default_action")
 _WHOLE: Final = ("input_delay", "num_episodes", "max_steps", "datagram_bytes")
 _WHOLE_OR_NONE: Final = ("window", "hash_interval", "input_delay_max", "snapshot_every")
+_NUMBERS: Final = (
+    "fps", "p2p", "p2p_required", "experienced", "p2p_wait", "ready_timeout", "episode_pause", "interrupted_after",
+    "dropped_after", "return_within", "catch_up_within", "store_every",
+)  # fmt: skip
 RETURN_WITHIN: Final = 60.0
 LEAST_WAIT: Final = 0.1
 """Seconds for which anybody is waited for at least: with none a session ends, or is played for, before it begins."""
@@ -207,6 +211,9 @@ class Settings(Frozen):
         compared with the other peers must not depend on who spelled it."""
         # The fields of a value never change once it is there; until then, they are here.
         own = self.__dict__
+        for name in _NUMBERS:
+            if getattr(own.get(name), "shape", None) == ():
+                own[name] = own[name].item()  # a number of numpy's
         for name in (*_WHOLE, *_WHOLE_OR_NONE):
             if name in own and not (own[name] is None and name in _WHOLE_OR_NONE):
                 own[name] = _whole(name, own[name])

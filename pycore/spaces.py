@@ -142,7 +142,9 @@ def _plain(space: Any, path: str, depth: int) -> dict[str, Any]:
 
 def _given(space: Any, path: str) -> Mapping[str, Any]:
     """The space as a dictionary with a known type, whose values are as they were given."""
-    for base in type(space).__mro__:
+    kind: Any = space.get("type") if isinstance(space, Mapping) else None
+    # What says its type is a dictionary, whatever its class is called.
+    for base in () if isinstance(kind, str) else type(space).__mro__:
         name = base.__name__
         if name in ("Sequence", "Graph", "OneOf") and hasattr(space, "sample"):
             way_out = _WITHOUT_SIZE["one_of" if name == "OneOf" else name.lower()]
@@ -151,7 +153,6 @@ def _given(space: Any, path: str) -> Mapping[str, Any]:
             return _attributes(space, _CLASSES[name])
     if not isinstance(space, Mapping):
         raise ConfigError(f"{path} is {space!r:.60}; give a space of gymnasium, or a dictionary with a type: {_KNOWN}")
-    kind: Any = space.get("type")
     if isinstance(kind, str) and kind in FIELDS:
         return space
     if not isinstance(kind, str):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from math import fsum, isfinite
+from math import fsum
 from typing import Any, Final
 
 from pycore.records.trajectory import Trajectory
@@ -17,6 +17,8 @@ from pycore.records.trajectory import Trajectory
 MOST: Final = "most"
 LEAST: Final = "least"
 NONE: Final = "none"
+FURTHEST: Final = 1e300
+"""Points that can be added up as floats, over all rounds."""
 SAME: Final = 1e-9
 """Points that differ by no more than this share of the largest ones of any round are as many: tenths that were added in
 another order differ in their last digit."""
@@ -51,7 +53,7 @@ class Rounds:
             said = [said.get(str(player)) for player in self._players]
         if not isinstance(said, list) or len(said) != len(self._players) or len(said) < 2:
             return None
-        numbers = all(type(value) in (int, float) and isfinite(value) for value in said)
+        numbers = all(type(value) in (int, float) and -FURTHEST <= value <= FURTHEST for value in said)
         return said if numbers else None
 
     def outcome(self, episodes: int) -> dict[str, Any] | None:

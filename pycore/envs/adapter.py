@@ -110,6 +110,11 @@ class ParallelEnvAdapter:
         return self._env
 
     @property
+    def metadata(self) -> Any:
+        """The environment's; empty where it has none."""
+        return self._env.metadata
+
+    @property
     def agents(self) -> tuple[Any, ...]:
         """The environment's own names of the players, by seat."""
         return self._agents

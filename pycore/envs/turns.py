@@ -12,6 +12,7 @@ frame. So the rewards of all frames add up to those that a loop over `agent_iter
 from __future__ import annotations
 
 import operator
+from copy import copy
 from typing import Any
 
 from pycore.envs.chains import listed
@@ -48,7 +49,8 @@ class Turns:
         rewards: dict[Any, Any] = dict.fromkeys(present, 0)
         illegal = move is not None and not allows(env, mover, move)
         if move is not None and not illegal:
-            before = dict(getattr(env, "_cumulative_rewards", None) or {})
+            # Copies: a sum that is an array is added to where it lies.
+            before = {agent: copy(of) for agent, of in (getattr(env, "_cumulative_rewards", None) or {}).items()}
             env.step(move)
             rewards = _earned(env, mover, before)
         terminations = flags_of(env.terminations, "terminations", env)

@@ -63,18 +63,19 @@ def _pairs(left: Any, right: Any) -> Iterable[tuple[str, Any, Any]] | None:
         places = zip_longest(left, right, fillvalue=MISSING)
         return ((f"[{i}]", one, other) for i, (one, other) in enumerate(places))
     if isinstance(left, dict) and isinstance(right, dict):
-        keys = _in_order({**left, **right})
-        return ((path_step(key), left.get(key, MISSING), right.get(key, MISSING)) for key in keys)
+        return ((path_step(key), one, other) for key, one, other in _by_key(left.items(), right.items()))
     if isinstance(left, (set, frozenset)) and isinstance(right, (set, frozenset)):
-        return (
-            (f"{{{short_repr(x)}}}", x if x in left else MISSING, x if x in right else MISSING)
-            for x in _in_order(left ^ right)
-        )
+        members = _by_key([(x, x) for x in left], [(x, x) for x in right])
+        return ((f"{{{short_repr(x)}}}", one, other) for x, one, other in members if one is MISSING or other is MISSING)
     return None
 
 
-def _in_order(keys: Iterable[Any]) -> list[Any]:
-    return [key for _, key in sorted([(encode(key), key) for key in keys], key=lambda pair: pair[0])]
+def _by_key(left: Iterable[tuple[Any, Any]], right: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any, Any]]:
+    """Each key in canonical order, with what the two sides have by it. Python takes 1 and True for one key."""
+    ours, theirs = ({encode(key): (key, item) for key, item in side} for side in (left, right))
+    both = sorted({**ours, **theirs}.items())
+    nothing = None, MISSING
+    return [(key, ours.get(data, nothing)[1], theirs.get(data, nothing)[1]) for data, (key, _) in both]
 
 
 def _indices(shape: tuple[int, ...]) -> Iterator[str]:

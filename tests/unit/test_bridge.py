@@ -26,6 +26,7 @@ from pycore.bridge.companion import Alone
 from pycore.bridge.game import Game
 from pycore.bridge.seats import seat_order
 from pycore.duties import CHANNEL_CLOSED, CHANNEL_NEVER
+from pycore.envs import ParallelEnvAdapter
 from pycore.events import Log, PeerStatus
 from pycore.session.phases import DONE, FAILED, PLAYING
 from pycore.session.publication import BEHIND
@@ -946,6 +947,8 @@ def test_the_page_is_told_what_each_seat_is_called_and_in_which_colour() -> None
     study = {"seats": [{}, {"name": "Giver", "color": "#112233"}]}
     assert [(of["name"], of["color"]) for of in hud_players(env, study)] == [("Blue", "#3d7be0"), ("Giver", "#112233")]
     assert not any({"name", "color"} & set(of) for of in hud_players(Walk(2, seed=1), {}))
+    own = hud_players(ParallelEnvAdapter(env, [0, 1], seed=1), {})
+    assert [of["name"] for of in own] == ["Blue", "Coral"]
     env.metadata["seats"] = [{"name": 7, "color": "#3d7be0"}, "Coral"]
     assert [set(of) & {"name", "color"} for of in hud_players(env, {})] == [{"color"}, set()]
 

@@ -32,6 +32,8 @@ def test_there_are_differences_exactly_if_the_bytes_differ(left: Any, right: Any
         ([1, {"x": 2}], [1], [("$[1]", {"x": 2}, MISSING)]),
         ({"s": {1, 2}}, {"s": {2, 3}}, [("$.s{1}", 1, MISSING), ("$.s{3}", MISSING, 3)]),
         ({1: "a"}, {"1": "a"}, [("$[1]", "a", MISSING), ("$['1']", MISSING, "a")]),
+        ({1: "a"}, {True: "a"}, [("$[True]", MISSING, "a"), ("$[1]", "a", MISSING)]),
+        ({(0, 1.0)}, {(False, 1)}, [("${(False, 1)}", MISSING, (False, 1)), ("${(0, 1.0)}", (0, 1.0), MISSING)]),
         ([[]], [{}], [("$[0]", [], {})]),
         (
             {"grid": Array("<i2", (2, 2), struct.pack("<4h", 1, 2, 3, 4))},

@@ -109,3 +109,20 @@ def test_a_space_without_a_fixed_form_is_refused_with_a_way_out() -> None:
             space_of(of.OneOf((of.Discrete(2), of.Discrete(3))))
     with pytest.raises(ConfigError, match="there are up to 8000 elements"):
         space_of(of.Box(0, 255, (84, 84, 3), numpy.uint8))
+
+
+def test_numbers_of_numpy_are_settings() -> None:
+    """As a notebook has them, where a frame rate is divided out of an array."""
+    numbers = {"fps": numpy.int64(20), "dropped_after": numpy.float32(5), "max_steps": numpy.int8(9)}
+    settings = Settings(p2p=numpy.bool_(False), **numbers)
+    assert settings == Settings(fps=20, dropped_after=5.0, p2p=False, max_steps=9)
+    assert json.dumps(settings.as_dict())
+
+
+def test_a_dictionary_that_says_its_type_is_one_whatever_its_class_is_called() -> None:
+    class Box(dict[str, Any]):
+        """As python-box has it."""
+
+    assert space_of(Box(type="discrete", n=3)) == {"type": "discrete", "n": 3}
+    named = of.Dict({"type": of.Discrete(3)})
+    assert space_of(named) == {"type": "dict", "spaces": {"type": {"type": "discrete", "n": 3}}}

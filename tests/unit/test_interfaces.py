@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 import pytest
+from optional import needs_numpy, numpy
 
 from pycore import Settings
 from pycore.envs import ParallelEnvAdapter, as_parallel, interface_of
@@ -168,6 +169,25 @@ def test_rewards_by_frame_add_up_to_those_of_a_loop_over_turns(seed: int) -> Non
             assert reward in (0, 0.1, 1, 2)
     assert frames > 12
     assert totals == pytest.approx(bare)
+
+
+@needs_numpy
+def test_rewards_that_are_arrays_of_one_are_earned_also_where_their_sum_is_added_to_in_place() -> None:
+    class Arrays(Race):
+        def step(self, action: Any) -> None:
+            self.steps += 1
+            mover = self.agent_selection
+            self._cumulative_rewards[mover] = 0
+            for other in self.agents:
+                self.rewards[other] = numpy.array([float(action)])
+                self._cumulative_rewards[other] += self.rewards[other]
+            self.agent_selection = self.agents[self.steps % 3]
+
+    view = as_parallel(Arrays())
+    view.reset(seed=1)
+    for mover in ("ann", "bob", "cy", "ann"):
+        _, rewards, *_ = view.step({mover: 1})
+        assert {agent: float(reward[0]) for agent, reward in rewards.items()} == {"ann": 1.0, "bob": 1.0, "cy": 1.0}
 
 
 def test_a_frame_without_the_movers_move_does_not_step() -> None:

@@ -83,7 +83,7 @@ def test_points_that_differ_by_little_are_none() -> None:
     assert over([([1_000_000.0, 1_000_000.5], EVEN)]).outcome(1)["first"] == [1]
 
 
-@pytest.mark.parametrize("score", [7, [1], [1, None], [1, "2"], ["inf", 1], {"0": 3}, [True, False], "a"])
+@pytest.mark.parametrize("score", [7, [1], [1, None], [1, "2"], ["inf", 1], {"0": 3}, [True, False], "a", [10**400, 1]])
 def test_a_score_that_is_not_a_number_of_each_player_makes_no_winner(score: Any) -> None:
     assert over([(score, EVEN)]).outcome(1) is None
 
