@@ -228,8 +228,11 @@ export class Renderer {
    * @param {boolean} corrected
    */
   show(list, now, period, corrected) {
-    this.picture.take(list, now, this.smooth ? period : 0, this.smooth && corrected ? this.corrections : 0);
-    this.#schedule();
+    try {
+      this.picture.take(list, now, this.smooth ? period : 0, this.smooth && corrected ? this.corrections : 0);
+    } finally {
+      this.#schedule();
+    }
   }
 
   #schedule() {

@@ -122,7 +122,7 @@ export class Picture {
   }
 
   /**
-   * Take in what `render()` returned.
+   * Take in what `render()` returned. Throws what is wrong with an object of it when all others are there.
    *
    * @param {{objects: GameObject[], reset?: boolean}} list
    * @param {number} now s
@@ -134,27 +134,33 @@ export class Picture {
     if (reset) this.#permanent.clear();
     /** @type {Map<string, Track>} */
     const moving = new Map();
-    for (const object of this.#ours(objects)) {
-      const { uuid } = object;
-      if (object.object_type === 'removed') {
-        this.#permanent.delete(uuid);
-        this.#permanent.delete(filled(uuid));
-        continue;
+    /** @type {unknown[]} */
+    const wrong = [];
+    for (const given of objects) {
+      try {
+        for (const object of this.#ours(given)) {
+          const { uuid } = object;
+          if (object.object_type === 'removed') {
+            this.#permanent.delete(uuid);
+            this.#permanent.delete(filled(uuid));
+            continue;
+          }
+          const last = this.#permanent.get(uuid) ?? (reset ? undefined : this.#moving.get(uuid));
+          const track = this.#track(object, last, now, period, smooth);
+          if (object.permanent) this.#permanent.set(uuid, track);
+          else moving.set(uuid, track);
+        }
+      } catch (error) {
+        wrong.push(error);
       }
-      const last = this.#permanent.get(uuid) ?? (reset ? undefined : this.#moving.get(uuid));
-      const track = this.#track(object, last, now, period, smooth);
-      if (object.permanent) this.#permanent.set(uuid, track);
-      else moving.set(uuid, track);
     }
     this.#moving = moving;
+    if (wrong.length > 0) throw wrong[0];
   }
 
-  /** @param {GameObject[]} objects @returns {Iterable<GameObject>} */
-  *#ours(objects) {
-    for (const object of objects) {
-      if (object.terms === TERMS && object.object_type !== 'removed') yield* inOurTerms(object, this.world);
-      else yield inTurns(object);
-    }
+  /** @param {GameObject} given @returns {GameObject[]} */
+  #ours(given) {
+    return given.terms === TERMS && given.object_type !== 'removed' ? inOurTerms(given, this.world) : [inTurns(given)];
   }
 
   /** @param {GameObject} object @param {Track | undefined} last @param {number} now @param {number} period @param {number} smooth @returns {Track} */

@@ -2,6 +2,7 @@
 /** The picture of a game in its card, with what leads to another frame and to another episode. */
 
 import { bytesOf } from '../core/bridge.js';
+import { sentence } from '../core/errors.js';
 import { Renderer } from '../demo/canvas.js';
 
 /** The pages of the game lie above this one, and addresses that their environment draws are theirs. */
@@ -93,8 +94,24 @@ export class Picture {
     this.#find('output').textContent = `${episode + 1} · ${frame} / ${frames}`;
   }
 
-  /** @param {any} python the spectator @param {number} frame */
+  /**
+   * A picture is no part of a game: that there is none ends nobody's watching.
+   *
+   * @param {any} python the spectator
+   * @param {number} frame
+   * @returns {string} why it cannot be drawn, or ''
+   */
   draw(python, frame) {
+    try {
+      this.#draw(python, frame);
+      return '';
+    } catch (error) {
+      return sentence(error);
+    }
+  }
+
+  /** @param {any} python @param {number} frame */
+  #draw(python, frame) {
     const text = python.show(frame);
     if (!text) return;
     const picture = JSON.parse(text);

@@ -62,6 +62,7 @@ export class Spectator {
   /** Whether it was stepped anew because something was not true. */
   #doubted = false;
   /** Why nothing more is shown. */ #why = '';
+  /** Why the frame that is shown has no picture. */ #undrawn = '';
 
   /**
    * @param {any} loaded what the page's loader gave
@@ -328,6 +329,7 @@ export class Spectator {
       return;
     }
     this.#picture.place(this.#episode, frame, this.#stepped);
+    if (moved) this.#undrawn = this.#picture.draw(this.#python, frame);
     const totals = Object.entries(state.totals).map(([player, total]) => `${player}: ${typeof total === 'number' ? Math.round(total * 100) / 100 : total ?? '–'}`);
     const gone = Object.entries(state.gone).map(([player, plays]) => `${player} (${plays === 'policy' ? 'a policy plays' : 'default action'})`);
     this.#picture.say([
@@ -335,8 +337,8 @@ export class Spectator {
       totals.length > 0 ? `points ${totals.join(', ')}` : '',
       gone.length > 0 ? `gone: ${gone.join(', ')}` : '',
       this.#gap !== null ? `frames ${this.#gap[0]} to ${Number(this.#gap[1]) - 1} were never stored, it cannot be shown further` : '',
+      this.#undrawn && `the picture cannot be drawn: ${this.#undrawn}`,
     ].filter(Boolean).join(' · '));
-    if (moved) this.#picture.draw(this.#python, frame);
   }
 
   /** @param {string} why */

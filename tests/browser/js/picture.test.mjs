@@ -18,6 +18,17 @@ test('permanent objects stay until the reset, all others for one picture', () =>
   assert.deepEqual(picture.at(3).objects, []);
 });
 
+test('an object that is none hides no other one, nor what comes behind it', () => {
+  const picture = new Picture({ width: 600, height: 400 });
+  const page = (object) => ({ terms: 'interactive_gym', uuid: 'theirs', ...object });
+  for (const wrong of [null, { uuid: 'odd', object_type: 'polygon', points: [[0, 1], null] }, page({ object_type: 'polygon' })]) {
+    assert.throws(() => picture.take({ objects: [ball(1), wrong, ball(2, { uuid: 'behind' })] }, 0, 1, 0), TypeError);
+    assert.deepEqual(xs(picture, 9), [1, 2]);
+  }
+  picture.take({ objects: [ball(3)] }, 1, 1, 0);
+  assert.deepEqual(xs(picture, 9), [3]);
+});
+
 test('what glides goes from where it was drawn to where it is, within one period', () => {
   const picture = new Picture({ width: 600, height: 400 });
   picture.take({ objects: [ball(0)] }, 0, 1, 0);

@@ -231,6 +231,24 @@ test('rows that do not go together are asked for once more, all of them, before 
   world.spectator.close();
 });
 
+test('an environment that cannot draw a frame, or draws what is none, is watched on', async () => {
+  const server = { running: false, episodes: [{ rows: rows(60), complete: true }] };
+  const world = watched(server);
+  await world.pass(0.3);
+  const show = world.game.show;
+  world.game.show = () => { throw Object.assign(new Error('Traceback\nValueError: no surface\n'), { name: 'PythonError', type: 'ValueError' }); };
+  await world.pass(0.3);
+  assert.match(world.said(), /^As it was recorded.* · the picture cannot be drawn: ValueError: no surface$/);
+  world.game.show = () => JSON.stringify({ objects: [null], reset: false });
+  await world.pass(0.3);
+  assert.match(world.said(), /the picture cannot be drawn: /);
+  world.game.show = show;
+  await world.pass(3);
+  assert.doesNotMatch(world.said(), /cannot be drawn/);
+  assert.deepEqual([world.game.begun, world.spectator.state.shown], [[0], 60]);
+  world.spectator.close();
+});
+
 test('what cannot be shown is said, and another episode can be chosen', async () => {
   const server = { running: false, episodes: [{ rows: rows(9), gap: [9, 12] }, {}, { gap: [0, 5] }, { rows: rows(4), complete: true }] };
   const world = watched(server);
