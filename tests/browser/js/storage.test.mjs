@@ -404,3 +404,46 @@ test('a newer version that came while the older one was on its way is sent too',
   assert.deepEqual(sent, ['old', 'new']);
   assert.equal(made.state.pending, 0);
 });
+
+test('a page that stood still while its database wrote waits for it once more', async (t) => {
+  const clock = { now: 0 };
+  t.mock.method(performance, 'now', () => clock.now);
+  const { made, reports } = outbox([]);
+  let timers = [];
+  globalThis.window = { setTimeout: (f, ms) => { timers.push({ f, ms }); return timers.length; }, clearTimeout: () => {} };
+  const transactions = [];
+  made.database = { transaction: () => { transactions.push({ objectStore: () => ({ put() {}, get: () => ({}) }) }); return transactions.at(-1); } };
+  const wakes = (passed) => {
+    clock.now += passed;
+    const due = timers.filter(({ ms }) => ms === STORING.database_within_ms);
+    timers = [];
+    for (const { f } of due) f();
+  };
+  made.send = () => new Promise(() => {});
+  made.put('e', item(0));
+  await settled();
+  wakes(3_600_000);
+  transactions[0].oncomplete();
+  await settled();
+  assert.deepEqual([reports, made.durable], [[], true]);
+  made.put('e', item(1));
+  await settled();
+  wakes(3_600_000);
+  await settled();
+  assert.deepEqual(reports, [], 'it has the time again');
+  // A page that nobody looks at has its timers late each time.
+  wakes(60_000);
+  await settled();
+  assert.deepEqual(reports, [['storage.write', 'database-silent']]);
+});
+
+test('what is kept can be thrown away also where a frame may not ask for locks', async () => {
+  const { made } = outbox([new PageError('socket-disconnected', 'no connection')]);
+  await made.put('e', item(0));
+  const locks = Object.getOwnPropertyDescriptor(navigator, 'locks');
+  Object.defineProperty(navigator, 'locks', { configurable: true, value: { query: async () => { throw new Error('denied'); } } });
+  await made.discard();
+  assert.equal(made.state.pending, 0);
+  if (locks) Object.defineProperty(navigator, 'locks', locks);
+  else delete navigator.locks;
+});
