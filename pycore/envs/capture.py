@@ -31,11 +31,12 @@ from pycore.envs.arrays import copies
 from pycore.envs.attributes import bare_state, put_state
 from pycore.envs.chains import Chain, class_name
 from pycore.envs.closures import Recalled
-from pycore.envs.forms import form_of_attributes, path_of
+from pycore.envs.forms import form_of_attributes
 from pycore.envs.hashed import begun, has_own_hash, settled
 from pycore.envs.kinds import is_importable, is_kept_aside, reduction_of_code
 from pycore.envs.layouts import memory_of
 from pycore.envs.memory import Layout, Memory, Raw
+from pycore.envs.places import path_of
 from pycore.envs.sharer import Captured, Sharer, is_same
 from pycore.envs.stock import Stock, met_in, stock_of
 from pycore.envs.waiting import are_many, put_waiting

@@ -1,12 +1,14 @@
-"""Captured attributes as a value that has a canonical form, and the paths to what is in them.
+"""Captured attributes as a value that has a canonical form.
 
-A pickle is not canonical: the same state may be pickled in two ways. So for hashes, and for messages that name a
-field, what was captured is told as dictionaries, lists and numbers. An object is a dictionary of its attributes, with
-the name of its class under the empty name. What is met again is told by the number of its first place, so that cycles
-end, and so that two objects that are equal and one object in two places differ.
+A pickle is not canonical: the same state may be pickled in two ways. So for hashes what was captured is told as
+dictionaries, lists and numbers. An object is a dictionary of its attributes, with the name of its class under the empty
+name. What is met again is told by the number of its first place, so that cycles end, and so that two objects that are
+equal and one object in two places differ.
 
 Of a *value*, which nobody can change, that would say nothing of the game: whether ``Pos(0, 0)`` is one object in two
-places or two depends on which of them a load has made anew, and that differs from page to page.
+places or two depends on which of them a load has made anew, and that differs from page to page. The same is so of a
+short list, dictionary or array that leads to no object: games hand out those of a table in a module again and again,
+``self.piece = SHAPES[2]``. Where somebody writes into one that is in two places, that shows in what is in both.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ import itertools
 import random
 import sys
 import weakref
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from functools import cache
 from operator import itemgetter
@@ -25,26 +27,28 @@ from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodTyp
 from typing import Any, Final
 
 from pycore.envs.attributes import bare_state
-from pycore.envs.closures import Recalled, cells_of
+from pycore.envs.closures import Recalled
 from pycore.envs.hashed import has_own_hash, leads_nowhere
 from pycore.envs.kinds import PROXIES, VIEWS, behind_proxy, count_of
 from pycore.envs.memory import form_of
 from pycore.envs.subclasses import derived_from, inside_of, is_exact, module_of
 
-__all__ = ["form_of_attributes", "path_of"]
+__all__ = ["form_of_attributes"]
 
 PLAIN = frozenset({int, float, str, bool, bytes, type(None)})
 DEEPEST = 40
 """Objects further down stand in a list of their own: the canonical form has a limit of its own."""
 
 VALUES: Final = frozenset({frozenset, range, slice, complex})
+"""Of Python's own types those of values, beside the plainest ones and tuples."""
+TABLED: Final = frozenset({list, dict, set, deque, bytearray, OrderedDict, defaultdict, Counter})
+SHORT: Final = 256
+"""Items of such a list, those of what is in it among them. What is longer would be told in full at each place."""
 _ORDERED: Final[tuple[Any, ...]] = (list, tuple, deque)
 _SETS: Final[tuple[Any, ...]] = (set, frozenset)
 SEEN: Final = 4
 """Steps into what is in a set, to tell its members apart."""
 
-LONGEST: Final = 200
-"""Characters of a path that are told: what is nested too deep has a long one."""
 State = tuple[dict[str, Any], dict[str, Any]]
 
 
@@ -56,81 +60,6 @@ def form_of_attributes(layers: Sequence[Any], states: Sequence[State], shared: S
     return {"layers": told, "deep": deep} if deep else {"layers": told}
 
 
-def path_of(states: Sequence[State], matches: Callable[[Any], bool]) -> str:
-    """The path to the innermost value for which this is true, through attributes, items and indices; or empty.
-
-    That is the nearest one without parts: of objects that know each other it is true of each. Where it is true of none
-    of those, each step leads to the first part that matches.
-    """
-    top = [
-        (f".{name}", inner) for attributes, slots in reversed(states) for name, inner in {**attributes, **slots}.items()
-    ]
-    path, value = _nearest(top, matches) or _first(top, matches)
-    path = path.lstrip(".")
-    shown = path if len(path) <= LONGEST else f"{path[: LONGEST // 2]}…{path[-LONGEST // 2 :]}"
-    return f"{shown}, a {type(value).__name__}," if path else ""
-
-
-def _nearest(parts: Iterable[tuple[str, Any]], matches: Callable[[Any], bool]) -> tuple[str, Any] | None:
-    """The value without parts that matches, and the path to it."""
-    seen: set[int] = set()
-    waiting = deque(parts)
-    while waiting:
-        path, value = waiting.popleft()
-        if type(value) in PLAIN or id(value) in seen:
-            continue
-        seen.add(id(value))
-        inside = [(path + step, part) for step, part in _parts(value)]
-        if not inside and matches(value):
-            return path, value
-        waiting.extend(inside)
-    return None
-
-
-def _first(parts: Iterable[tuple[str, Any]], matches: Callable[[Any], bool]) -> tuple[str, Any]:
-    """The innermost value on the path of first parts that match."""
-    value: Any = None
-    path = ""
-    seen: set[int] = set()
-    while True:
-        found = next(((step, part) for step, part in parts if id(part) not in seen and matches(part)), None)
-        if found is None:
-            return path, value
-        step, value = found
-        seen.add(id(value))
-        path += step
-        parts = _parts(value)
-
-
-def _parts(value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield f"[{_told(key)}]", item
-    elif isinstance(value, (list, tuple, deque)):
-        for index, item in enumerate(value):
-            yield f"[{index}]", item
-    elif isinstance(value, (set, frozenset)):
-        for item in value:
-            yield "{…}", item
-    elif isinstance(value, FunctionType):
-        for number, item in enumerate(value.__defaults__ or ()):
-            yield f"()[{number}]", item
-        for name, item in {**cells_of(value), **(value.__kwdefaults__ or {}), **value.__dict__}.items():
-            yield f"().{name}", item
-    elif not isinstance(value, (type, ModuleType)):
-        attributes, slots = bare_state(value)
-        for name, item in {**attributes, **slots}.items():
-            yield f".{name}", item
-
-
-def _told(key: Any) -> str:
-    """A key in words, also one that has none."""
-    try:
-        return repr(key)
-    except Exception:  # what an environment has for keys may do anything
-        return f"a {type(key).__name__}"
-
-
 class _Forms:
     def __init__(self, layers: Sequence[Any], shared: Sequence[Any]) -> None:
         self._names: dict[int, Any] = {id(value): {"shared": _named(value)} for value in shared}
@@ -140,6 +69,10 @@ class _Forms:
         """What has a number, so that no other object can have its place in memory."""
         self._deep: list[Any] = []
         self._told = 0
+        self._items = 0
+        """Of lists, dictionaries and arrays that were met,"""
+        self._again = 0
+        """and how often something was met again, or lay too deep."""
 
     def attributes(self, owner: Any, state: State) -> dict[str, Any]:
         attributes, slots = state
@@ -160,6 +93,7 @@ class _Forms:
         if kind in PLAIN:
             return value
         if kind is tuple:
+            self._items += len(value)
             return [self.of(item, depth + 1) for item in value]
         named = self._names.get(id(value))
         if named is not None:
@@ -175,16 +109,26 @@ class _Forms:
             # Records, and times, which are told as an array of them is.
             told = value.dtype.names is not None or value.dtype.kind in "mM"
             return {"": f"one {value.dtype}", "items": self.of(value.tolist(), depth + 1)} if told else value
-        if not _is_value(value, kind):
+        is_value = _is_value(value, kind)
+        if not is_value:
             number = self._seen.get(id(value))
             if number is not None:
+                self._again += 1
                 return {b"same": number}
             self._seen[id(value)] = len(self._kept)
             self._kept.append(value)
         if depth > DEEPEST:
+            self._again += 1
             self._deep.append(value)
             return {b"deep": len(self._deep) - 1}
-        return self._object(value, depth)
+        if is_value or not (kind in TABLED or (numpy is not None and kind is numpy.ndarray)):
+            return self._object(value, depth)
+        before = self._items, self._again, len(self._kept)
+        self._items += value.size if kind not in TABLED else len(value)
+        told = self._object(value, depth)
+        if self._items - before[0] <= SHORT and (self._again, len(self._kept)) == before[1:]:
+            del self._seen[id(self._kept.pop())]
+        return told
 
     def _object(self, value: Any, depth: int) -> Any:
         kind = type(value)

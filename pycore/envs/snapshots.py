@@ -52,7 +52,7 @@ def _place(value: Any) -> str:
     """The path to what cannot be pickled."""
     import pickle
 
-    from pycore.envs.forms import path_of
+    from pycore.envs.places import path_of
 
     def fails(part: Any) -> bool:
         try:

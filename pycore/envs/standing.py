@@ -11,23 +11,35 @@ from collections.abc import Iterable, Iterator
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
+from pycore.envs.stock import PLAIN
 from pycore.envs.subclasses import is_exact
 
 __all__ = ["standing_beside"]
 
+DEEPEST: Final = 4
+"""Tables within tables."""
 _CONTAINERS: Final = frozenset({list, tuple, set, frozenset})
 
 
 def standing_beside(classes: Iterable[type]) -> dict[int, Any]:
     """What the modules of some classes, and modules and classes in them, have a name for, by its place in memory; also
-    in a list or dictionary with a name."""
+    in a list or dictionary with a name, or in one in it."""
     found: dict[int, Any] = {}
     for names in _all_names(classes):
         for value in list(names.values()):
-            kind = type(value)
-            inside = value.values() if kind is dict else value if kind in _CONTAINERS else (value,)
-            found.update((id(item), item) for item in list(inside) if not is_exact(type(item)))
+            found.update((id(item), item) for item in _held_by(value, DEEPEST) if not is_exact(type(item)))
     return found
+
+
+def _held_by(value: Any, depth: int) -> Iterator[Any]:
+    """What is in a table, and in tables in it; of what is none, that itself."""
+    kind = type(value)
+    if not depth or (kind is not dict and kind not in _CONTAINERS):
+        yield value
+        return
+    inside = [*value.values()] if kind is dict else [*value]
+    for item in () if PLAIN.issuperset(map(type, inside)) else inside:
+        yield from _held_by(item, depth - 1)
 
 
 def _all_names(classes: Iterable[type]) -> Iterator[dict[str, Any]]:

@@ -113,8 +113,9 @@ def test_one_object_in_two_places_stays_one_and_two_equal_ones_stay_two() -> Non
     capture.load(capture.save())
     assert env.a is env.b
     assert env.a is not env.c
+    env.a = env.b = Node("one")
     one = encode(capture.contents(capture.save()))
-    env.b = [1]
+    env.b = Node("one")
     assert encode(capture.contents(capture.save())) != one
 
 

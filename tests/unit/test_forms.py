@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import re
 import weakref
-from collections import namedtuple
+from collections import Counter, deque, namedtuple
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -18,8 +18,10 @@ from typing import Any, NamedTuple
 import pytest
 from optional import needs_numpy, numpy
 
+from pycore import Settings
 from pycore.envs import ParallelEnvAdapter
 from pycore.envs.capture import Capture
+from pycore.testing import Conditions, Mesh
 from pycore.values.canonical import encode
 
 
@@ -87,6 +89,81 @@ def test_a_value_in_two_places_has_one_form_whichever_of_them_a_load_made_anew(n
     capture.load(capture.save())
     straight.held[0] = rolled.held[0] = value
     assert form(straight) == form(rolled)
+
+
+TABLES = {
+    "a list": lambda: [1, (2, 3)],
+    "a shape": lambda: [[0, 1, 0], [1, 1, 1]],
+    "a recipe": lambda: {"needs": ["onion", "onion"], "points": 3, "by": {1, 2}},
+    "a route": lambda: deque([(0, 1), (0, 2)]),
+    "a count": lambda: Counter("abca"),
+    "an array": lambda: numpy.arange(9).reshape(3, 3),
+}
+
+
+@pytest.mark.parametrize("name", [pytest.param(each, marks=needs_numpy if "array" in each else ()) for each in TABLES])
+def test_what_a_table_of_a_module_has_is_told_alike_whichever_of_them_a_load_made_anew(name: str) -> None:
+    """`self.piece = SHAPES[2]`, now and in a later frame: of two pages one has rolled back in between."""
+    value, other = TABLES[name](), Ball(1)
+    straight, rolled = (Env(held=[value, value], other=other, again=other) for _ in range(2))
+    capture = Capture(rolled)
+    capture.load(capture.save())
+    straight.held[0] = rolled.held[0] = value
+    assert form(straight) == form(rolled)
+
+
+@pytest.mark.parametrize("make", [lambda: [Ball(1)], lambda: list(range(1000)), lambda: [[0] * 20 for _ in range(20)]])
+def test_of_a_list_that_is_long_or_leads_to_an_object_it_is_told_whether_it_is_one(make: Callable[[], Any]) -> None:
+    """It could be in a thousand places, and objects are known by being one."""
+    shared = make()
+    one, two = form(Env(a=shared, b=shared)), form(Env(a=make(), b=make()))
+    assert one != two
+    assert len(one) < len(two)
+
+
+def test_a_list_that_contains_itself_has_a_form() -> None:
+    shared: list[Any] = [1]
+    shared.append(shared)
+    assert form(Env(a=shared, b=shared)) == form(Env(a=shared, b=shared))
+
+
+def test_pieces_of_a_table_are_handed_out_over_a_network() -> None:
+    def play(seat: int) -> Callable[[int, int], Any]:
+        return lambda episode, frame: Random(100 * seat + frame // 5).randrange(3)
+
+    settings = Settings(max_steps=150, hash_interval=10, action_space={"type": "discrete", "n": 3})
+    mesh = Mesh(2, settings, lambda seat: ParallelEnvAdapter(Blocks(), [0, 1], seed=1), play, Conditions(delay=0.06))
+    mesh.run(60)
+    assert mesh.peers[0].session.hashes_compared >= 10
+    assert all(page.session.timeline.rollbacks and not page.session.hash_mismatches for page in mesh.peers)
+
+
+SHAPES = [[[1, 1], [1, 1]], [[1, 1, 1, 1]], [[0, 1, 0], [1, 1, 1]]]
+ORDERS = {"soup": {"of": ["onion", "onion"]}, "salad": {"of": ["tomato"]}}
+
+
+class Blocks:
+    """Pieces fall, and dishes are ordered."""
+
+    possible_agents = (0, 1)
+
+    def reset(self, seed: int | None = None, options: Any = None) -> Any:
+        self.agents, self.rng = [0, 1], Random(seed)
+        self.piece = {agent: self.rng.choice(SHAPES) for agent in self.agents}
+        self.following = {agent: self.rng.choice(SHAPES) for agent in self.agents}
+        self.fallen = dict.fromkeys(self.agents, 0)
+        self.orders = [ORDERS["soup"]]
+        return {0: 0, 1: 0}, {}
+
+    def step(self, actions: dict[int, int]) -> Any:
+        for agent, action in actions.items():
+            self.fallen[agent] += action
+            if self.fallen[agent] > 8:
+                self.fallen[agent], self.piece[agent] = 0, self.following[agent]
+                self.following[agent] = self.rng.choice(SHAPES)
+                self.orders = [*self.orders[-2:], self.rng.choice(list(ORDERS.values()))]
+        same = dict.fromkeys(self.agents, False)
+        return {0: 0, 1: 0}, {agent: sum(map(sum, self.piece[agent])) for agent in self.agents}, same, same, {}
 
 
 def test_an_environment_that_hands_out_its_constants_plays_with_rollbacks_as_without() -> None:

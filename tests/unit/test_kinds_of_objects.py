@@ -21,7 +21,7 @@ from optional import needs_numpy, numpy
 
 from pycore.envs import closures
 from pycore.envs.capture import Capture
-from pycore.envs.forms import path_of
+from pycore.envs.places import path_of
 from pycore.errors import EnvironmentUnfit
 from pycore.values.canonical import encode
 
@@ -417,10 +417,13 @@ class Tiles:
 NOTHING = object()
 DOOR = Tile("d")
 KEYS = [Tile("k")]
+LEVELS = [{"doors": (Tile("l"), [1, 2])}]
 
 
 @pytest.mark.parametrize(
-    "find", [lambda: DOOR, lambda: KEYS[0], lambda: Tiles.WALL, lambda: Tiles.ALL["floor"]], ids=["d", "k", "w", "f"]
+    "find",
+    [lambda: DOOR, lambda: KEYS[0], lambda: Tiles.WALL, lambda: Tiles.ALL["floor"], lambda: LEVELS[0]["doors"][0]],
+    ids=["d", "k", "w", "f", "l"],
 )
 def test_what_a_module_or_class_has_a_name_for_stays_that_and_its_attributes_come_back(find: Any) -> None:
     """A game asks ``cell is WALL``."""
