@@ -14,12 +14,9 @@
 import { guard, PageError } from '../core/errors.js';
 import { pauseAfter } from '../core/outgoing.js';
 import { packed } from '../core/packing.js';
-import { ours } from '../core/root.js';
 import { keepParting } from '../core/seat.js';
+import { STORE, committed, openDatabase, removeStored, within } from './database.js';
 import { STORING } from './handed.js';
-
-const DATABASE = ours('pycore');
-const STORE = 'outbox';
 
 /**
  * @typedef {object} Item
@@ -31,6 +28,7 @@ const STORE = 'outbox';
 
 /** What is not stored, and of that, why the server does not take it. @typedef {{pending: number, refused: string[]}} Kept */
 /** @typedef {Kept & {stored: number}} State */
+/** @typedef {(store: IDBObjectStore) => unknown} Change */
 
 /** @param {string} event @param {Record<string, any>} data */
 export function keyOf(event, data) {
@@ -39,75 +37,8 @@ export function keyOf(event, data) {
   return JSON.stringify([event, data['game_id'], data['player_id'], data['episode'], part, ...piece]);
 }
 
-/**
- * @template T
- * @param {IDBRequest<T>} request
- * @returns {Promise<T>}
- */
-function done(request) {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
-}
-
 /** The lock that says to other windows of this browser that a game is played here. @param {unknown} game @param {unknown} player */
 const lockOf = (game, player) => `pycore ${JSON.stringify([game, player])}`;
-
-/** The database, and what an earlier visit has left in it. @returns {Promise<[IDBDatabase, Item[]]>} */
-async function openDatabase() {
-  const request = indexedDB.open(DATABASE, 1);
-  request.onupgradeneeded = () => void request.result.createObjectStore(STORE, { keyPath: 'key' });
-  const database = await done(request);
-  return [database, await done(database.transaction(STORE).objectStore(STORE).getAll())];
-}
-
-/**
- * What was written is there when its transaction is complete, and not before: a full disk ends it behind the request.
- *
- * @param {IDBTransaction} transaction
- * @returns {Promise<void>}
- */
-function committed(transaction) {
-  return new Promise((resolve, reject) => {
-    transaction.oncomplete = () => resolve();
-    transaction.onabort = () => reject(transaction.error ?? new Error('the transaction was broken off'));
-  });
-}
-
-/** What the server has is deleted, unless another window of this browser has put a newer version there. @param {IDBObjectStore} store @param {Item} item */
-function removeStored(store, { key, created }) {
-  const found = store.get(key);
-  found.onsuccess = () => {
-    // An older one is there where the browser had no room for this one.
-    if (found.result?.created <= created) store.delete(key);
-  };
-}
-
-/**
- * An answer in time, or a failure.
- *
- * @template T
- * @param {Promise<T>} work
- * @param {number} ms
- * @returns {Promise<T>}
- */
-function within(work, ms) {
-  return new Promise((resolve, reject) => {
-    let timer = 0;
-    /** @param {number} times */
-    const wait = (times) => {
-      const began = performance.now();
-      timer = window.setTimeout(() => {
-        // A page that stood still meanwhile (a lid that was closed, a phone's page in the background) has its timers before its answers.
-        if (times > 1 && performance.now() - began > 1.5 * ms) wait(times - 1);
-        else reject(new PageError('database-silent', `the browser's database has not answered within ${ms} ms`));
-      }, ms);
-    };
-    wait(2);
-    work.then(resolve, reject).finally(() => window.clearTimeout(timer));
-  });
-}
 
 export class Outbox {
   /** @type {Map<string, Item>} */ #items = new Map();
@@ -121,7 +52,9 @@ export class Outbox {
   /** The lock of the game that is played here, and what ends it. */ #played = '';
   #letGo = () => {};
   /** What the database has for sure. @type {Set<string>} */ #written = new Set();
-  /** The database opened and did not answer once: for this visit it is done without. */ #silent = false;
+  /** The database has not answered in time: until it does, it is done without. */ #silent = false;
+  /** Whether that was said. */ #said = false;
+  /** What is to be done in it then, by key. @type {Map<string, Change>} */ #missed = new Map();
   /** Whether what is large has to wait, since it would go ahead of inputs. */ holds = () => false;
   /** Whether that may become so at any moment. */ plays = () => false;
 
@@ -145,18 +78,32 @@ export class Outbox {
    * @returns {Promise<Outbox>}
    */
   static async open(send, report, changed) {
+    const opening = openDatabase();
     try {
-      const opening = openDatabase();
       const [database, items] = await within(opening, STORING.database_within_ms);
       const outbox = new Outbox(database, send, report, changed);
-      for (const item of items) {
-        outbox.#items.set(item.key, item);
-        outbox.#written.add(item.key);
-      }
+      outbox.#find(items);
       return outbox;
     } catch (error) {
       report('storage.open', error);
-      return new Outbox(null, send, report, changed);
+      const outbox = new Outbox(null, send, report, changed);
+      // It may be late only, as on a phone that is busy with Python.
+      opening.then(([database, items]) => {
+        outbox.database = database;
+        outbox.#find(items);
+        outbox.#answered().then(() => outbox.kick());
+      }, () => {});
+      return outbox;
+    }
+  }
+
+  /** What an earlier visit has left. @param {Item[]} items */
+  #find(items) {
+    for (const item of items) {
+      // What is here is newer.
+      if (this.#items.has(item.key)) continue;
+      this.#items.set(item.key, item);
+      this.#written.add(item.key);
     }
   }
 
@@ -217,7 +164,7 @@ export class Outbox {
     this.#refusals.delete(item.key);
     this.#written.delete(item.key);
     this.changed(this.state);
-    const written = await this.#write((store) => store.put(item));
+    const written = await this.#write([[item.key, (store) => store.put(item)]]);
     if (written && this.#items.get(item.key) === item) this.#written.add(item.key);
     this.changed(this.state);
     this.kick();
@@ -230,7 +177,7 @@ export class Outbox {
     const played = [this.#played, ...held.map(({ name }) => name)];
     const keys = this.items.filter(({ data }) => !played.includes(lockOf(data['game_id'], data['player_id']))).map(({ key }) => key);
     for (const key of keys) for (const of of [this.#items, this.#refusals, this.#written]) of.delete(key);
-    await this.#write((store) => keys.forEach((key) => store.delete(key)));
+    await this.#write(keys.map((key) => [key, (store) => store.delete(key)]));
     this.changed(this.state);
   }
 
@@ -287,7 +234,8 @@ export class Outbox {
     if (this.#items.get(item.key) === item) {
       this.#items.delete(item.key);
       this.#written.delete(item.key);
-      await this.#write((store) => removeStored(store, item));
+      const { key, created } = item;
+      await this.#write([[key, (store) => removeStored(store, { key, created })]]);
     }
     this.changed(this.state);
     return 'stored';
@@ -340,21 +288,44 @@ export class Outbox {
     return 'taken';
   }
 
-  /** @param {(store: IDBObjectStore) => unknown} change @returns {Promise<boolean>} whether it is there now */
-  async #write(change) {
-    if (this.database === null || this.#silent) return false;
-    try {
-      const transaction = this.database.transaction(STORE, 'readwrite');
-      change(transaction.objectStore(STORE));
-      await within(committed(transaction), STORING.database_within_ms);
-      return true;
-    } catch (error) {
-      // Each would wait as long, with what was kept at parting one after the other; said once.
-      const known = this.#silent;
-      this.#silent ||= error instanceof PageError && error.code === 'database-silent';
-      if (!known) this.report('storage.write', error);
+  /** @param {[key: string, change: Change][]} changes @returns {Promise<boolean>} whether they are there now */
+  async #write(changes) {
+    if (this.database === null) return false;
+    if (this.#silent) {
+      for (const [key, change] of changes) this.#missed.set(key, change);
       return false;
     }
+    /** @type {Promise<void> | null} */
+    let writing = null;
+    try {
+      const transaction = this.database.transaction(STORE, 'readwrite');
+      for (const [, change] of changes) change(transaction.objectStore(STORE));
+      writing = committed(transaction);
+      await within(writing, STORING.database_within_ms);
+      return true;
+    } catch (error) {
+      if (!(error instanceof PageError && error.code === 'database-silent')) this.report('storage.write', error);
+      else if (!this.#silent) {
+        // Each would wait as long, with what was kept at parting one after the other; said once.
+        this.#silent = true;
+        if (!this.#said) this.report('storage.write', error);
+        this.#said = true;
+        writing?.catch(() => {}).then(() => this.#answered());
+      }
+      return false;
+    }
+  }
+
+  /** The database answers after all: what came meanwhile is kept there, and what went meanwhile is not. */
+  async #answered() {
+    this.#silent = false;
+    const items = this.unwritten;
+    const missed = this.#missed;
+    this.#missed = new Map();
+    for (const item of items) missed.set(item.key, (store) => store.put(item));
+    const written = await this.#write([...missed]);
+    for (const item of items) if (written && this.#items.get(item.key) === item) this.#written.add(item.key);
+    this.changed(this.state);
   }
 
   close() {

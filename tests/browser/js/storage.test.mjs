@@ -447,3 +447,81 @@ test('what is kept can be thrown away also where a frame may not ask for locks',
   if (locks) Object.defineProperty(navigator, 'locks', locks);
   else delete navigator.locks;
 });
+
+/** A browser's database that may be slow: what is asked of it then is done in its order when it answers. */
+function slowDatabase(rows) {
+  const waiting = [];
+  const state = { slow: true };
+  const later = (work) => { if (state.slow) waiting.push(work); else setImmediate(work); };
+  const request = (result) => { const asked = {}; later(() => { asked.result = result(); asked.onsuccess?.(); }); return asked; };
+  const database = { transaction: () => {
+    const asked = [];
+    const transaction = { objectStore: () => ({
+      put: (row) => void asked.push(() => rows.set(row.key, structuredClone(row))), delete: (key) => void asked.push(() => rows.delete(key)),
+      get: (key) => { const found = {}; asked.push(() => { found.result = rows.get(key); found.onsuccess?.(); }); return found; },
+      getAll: () => request(() => [...rows.values()]),
+    }) };
+    later(() => {
+      for (let each = asked.shift(); each; each = asked.shift()) each();
+      transaction.oncomplete?.();
+    });
+    return transaction;
+  } };
+  globalThis.indexedDB = { open: () => request(() => database) };
+  state.answers = async () => {
+    state.slow = false;
+    for (let work = waiting.shift(); work; work = waiting.shift()) {
+      work();
+      await settled();
+    }
+    for (let turn = 0; turn < 10; turn += 1) await settled();
+  };
+  return state;
+}
+
+test('a database that was late is made use of when it answers, and has then what is not stored', async () => {
+  const timers = new Set();
+  globalThis.window = {
+    setTimeout: (f, ms) => { const timer = { f, ms }; timers.add(timer); return timer; }, clearTimeout: (timer) => void timers.delete(timer),
+  };
+  const late = async () => {
+    await settled();
+    for (const timer of [...timers].filter(({ ms }) => ms === STORING.database_within_ms)) {
+      timers.delete(timer);
+      timer.f();
+    }
+    for (let turn = 0; turn < 10; turn += 1) await settled();
+  };
+  const left = { key: keyOf('e', item(9)), event: 'e', data: item(9), created: 1 };
+  const rows = new Map([[left.key, left]]);
+  const there = () => [...rows.values()].map(({ data }) => data.episode).sort();
+  const database = slowDatabase(rows);
+  const [reports, sent] = [[], []];
+  let takes = false;
+  const opening = Outbox.open(async (_event, data) => {
+    if (!takes) throw new PageError('socket-disconnected', 'away');
+    sent.push(data.episode);
+    return { status: 'ok' };
+  }, (where, error) => reports.push([where, error.code]), () => {});
+  await late();
+  const made = await opening;
+  await made.put('e', item(0));
+  assert.deepEqual([made.durable, made.state.pending, there()], [false, 1, [9]]);
+  await database.answers();
+  assert.deepEqual([made.durable, made.state.pending, there()], [true, 2, [0, 9]], 'what an earlier visit has left is found, too');
+
+  // While it is slow once more one is stored, one is not, and one comes.
+  database.slow = true;
+  made.put('e', item(1));
+  await late();
+  takes = true;
+  made.kick();
+  for (let turn = 0; turn < 10; turn += 1) await settled();
+  takes = false;
+  await made.put('e', item(2));
+  assert.deepEqual([sent.sort(), made.durable, made.state.pending], [[0, 1, 9], false, 1]);
+  await database.answers();
+  assert.deepEqual([made.durable, there()], [true, [2]], 'the next visit would send again what is stored');
+  assert.deepEqual(reports, [['storage.open', 'database-silent'], ['storage.write', 'database-silent']]);
+  delete globalThis.indexedDB;
+});
