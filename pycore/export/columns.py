@@ -182,6 +182,7 @@ EVENTS: Final[Table[HappeningRow]] = Table(
                lambda row: row.event),
         Column("other_player", "text", "", "whom it is about, if it is another player", lambda row: row.other),
         Column("more", "json", "", "what else belongs to it", lambda row: row.more),
+        Column("load", "integer", "", "how often the page had been loaded again in this game", lambda row: row.load),
     ),
 )  # fmt: skip
 

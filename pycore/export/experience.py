@@ -55,6 +55,7 @@ class HappeningRow(NamedTuple):
     frame: Any
     other: Any
     more: dict[str, Any]
+    load: int
 
 
 def _items(game: Game) -> Iterator[tuple[str, Item]]:
@@ -108,6 +109,8 @@ def events(game: Game) -> Iterator[HappeningRow]:
         if isinstance(item, Happening):
             more = {**item.more}
             other = more.pop("player", None)
-            yield HappeningRow(game, player, item.event, item.time_ms, item.episode, item.frame, other, more)
+            place = item.episode, item.frame
+            yield HappeningRow(game, player, item.event, item.time_ms, *place, other, more, item.load)
         elif not isinstance(item, (Displayed, SecondOfPlay)):
-            yield HappeningRow(game, player, "end", item.time_ms, NOTHING, NOTHING, None, {"reason": item.reason})
+            more = {"reason": item.reason}
+            yield HappeningRow(game, player, "end", item.time_ms, NOTHING, NOTHING, None, more, item.load)

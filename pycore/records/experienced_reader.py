@@ -69,6 +69,7 @@ class Over(NamedTuple):
 
     reason: str
     time_ms: int
+    load: int = 0
 
 
 Item = Displayed | SecondOfPlay | Happening | Over
@@ -122,7 +123,7 @@ class Experience:
                 if not isinstance(reason, str):
                     raise self._refused("an end without a reason")
                 self.ended = reason
-                yield Over(reason, self._whole(value, "time_ms"))
+                yield Over(reason, self._whole(value, "time_ms"), self.load)
             else:
                 raise self._refused(f"neither a displayed frame nor a second, an event or the end: {text!r:.60}")
 

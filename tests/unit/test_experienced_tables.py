@@ -295,3 +295,81 @@ def test_a_game_to_which_somebody_came_back_is_reconciled_and_its_tables_say_whi
     metrics["load"] = 0
     (game / "metrics-1.json").write_text(json.dumps(metrics))
     assert "inputs" in call("verify", folder).output, "of somebody who was there all the time they must"
+
+
+def rows_to(file: Path, *rows: dict[str, Any]) -> None:
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.mark.slow
+def test_minutes_and_absences_are_those_of_each_load_of_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds count anew behind a reload, and a page that was hidden then is shown without a word: minutes of two loads
+    were one, and an absence lasted to the next one."""
+    duckdb = pytest.importorskip("duckdb")
+    game = {"game_id": "g", "player": "0"}
+    (tmp_path / "tables").mkdir()
+    monkeypatch.chdir(tmp_path / "tables")
+    counts = {"stalls": 0, "rollbacks": 1, "rtt_ms": 40.0}
+    rows_to(Path("seconds.csv"), *(
+        {**game, "second": second, "load": load, "time_ms": 1e12 + 1000 * (second + 90 * load), **counts}
+        for load in (0, 1) for second in range(3)
+    ))  # fmt: skip
+    at = {**game, "episode": 0, "frame": 1}
+    rows_to(Path("events.csv"), *(
+        {**at, "event": event, "load": load, "time_ms": 1e12 + time}
+        for load, event, time in ((0, "hidden", 100), (1, "hidden", 91_000), (1, "shown", 92_000))
+    ))  # fmt: skip
+    rows_to(Path("sessions.csv"), {**game, "subject": "anna", "loads": 1})
+    for name in ("seconds", "events", "sessions"):
+        duckdb.sql(f"COPY (SELECT * FROM '{name}.csv') TO '{name}.parquet'")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    blocks = blocks_of(DOCS / "howto" / "questions.md")
+    with contextlib.redirect_stdout(io.StringIO()):
+        for block in (blocks[0], blocks[2]):
+            exec(compile(block, "questions.md", "exec"), names)
+    trips = names["round_trips"]
+    at_minute = [dict(zip(trips.columns, row, strict=True)) for row in trips.fetchall()]
+    assert [(row["minute"], row["rollbacks"]) for row in at_minute] == [(0, 3), (1, 3)]
+    away = names["away"]
+    column = away.columns.index("away_ms")
+    assert [row[column] for row in away.fetchall()] == [None, 1000.0]
+
+
+@pytest.mark.slow
+def test_the_guides_onsets_are_there_where_nothing_was_corrected_or_somebody_has_no_reward(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty reward counted as one, and without a correction there was an exception."""
+    pytest.importorskip("pandas")
+    (tmp_path / "tables").mkdir()
+    monkeypatch.chdir(tmp_path)
+    place = {"game_id": "g", "player": 0, "episode": 0}
+    rows_to(Path("tables/frames.csv"), *(
+        {**place, "frame": frame, "reward": reward} for frame, reward in ((0, ""), (1, 0), (2, 1.5))
+    ))  # fmt: skip
+    rows_to(Path("tables/experienced.csv"), *({**place, "frame": frame, "time_ms": 100 + frame} for frame in range(3)))
+    rows_to(Path("tables/events.csv"), {**place, "event": "hidden", "time_ms": 90, "more": "{}"})
+    rows_to(Path("tables/sessions.csv"), {"game_id": "g", "player": 0, "clock_offset_ms": 0.5})
+    _, names = executed(blocks_of(DOCS / "howto" / "eeg-video.md")[0])
+    found = [(row.frame, row.first_ms, row.was_true, row.server_ms) for row in names["onsets"].itertuples()]
+    assert found == [(2, 102, True, 102.5)]
+
+
+def test_events_say_by_which_load_of_the_page_they_were_told(tmp_path: Path) -> None:
+    """The end, too."""
+    line = {"game_id": "g", "players": [0], "player": 0, "pycore_experienced": 1}
+    place = {"episode": 0, "frame": 1}
+    lines = [
+        line, {"event": "hidden", "time_ms": 1, **place}, {**line, "load": 1},
+        {"event": "shown", "time_ms": 2, **place}, {"end": "complete", "time_ms": 3},
+    ]  # fmt: skip
+    text = "".join(json.dumps(each, sort_keys=True, separators=(",", ":")) + "\n" for each in lines)
+    (tmp_path / "experienced-0.jsonl").write_text(text)
+    (tmp_path / "metrics-0.json").write_text('{"gameId": "g", "playerId": 0}')
+    assert call("export", tmp_path, "--csv", tmp_path / "tables").exit_code == 0
+    rows = [(row["event"], row["load"]) for row in table(tmp_path / "tables", "events")]
+    assert rows == [("hidden", "0"), ("shown", "1"), ("end", "1")]
