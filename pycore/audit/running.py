@@ -70,11 +70,15 @@ def audit(
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(_paths())},
+                start_new_session=True,
             )
-        assert process.stdin is not None
-        process.stdin.write(json.dumps(given).encode())
-        process.stdin.close()
-        return _gathered(subject, process, file, errors, timeout, tell)
+        try:
+            assert process.stdin is not None
+            process.stdin.write(json.dumps(given).encode())
+            process.stdin.close()
+            return _gathered(subject, process, file, errors, timeout, tell)
+        finally:
+            _end(process)
 
 
 def _paths() -> list[str]:
@@ -112,8 +116,7 @@ def _gathered(
             if not running:
                 break
             if time.monotonic() > until:
-                process.kill()
-                process.wait()
+                _end(process)
                 what = f"it was still {stage} after {timeout:g} s"
                 report.add(Finding("hung", "crash", what, "see that reset() and step() return"))
                 return report
@@ -121,6 +124,16 @@ def _gathered(
     if not ended:
         report.add(_crash(process.returncode, stage, errors))
     return report
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End it, if it runs, with all that it has started: an environment that hangs would do so for good."""
+    if process.poll() is None:
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+        process.wait()
 
 
 def _lines(file: Any) -> Iterator[dict[str, Any]]:

@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from pycore.cli.numbers import Finite
 from pycore.cli.serve import settings_beside
 from pycore.cli.told import told
 from pycore.errors import UsageError
@@ -38,7 +39,9 @@ COLOURS = {"crash": "bold red", "unfit": "bold red", "wrong": "red", "slow": "ye
     "--settings", type=click.Path(path_type=Path), metavar="FILE",
     help=f"A study's settings, of which the policies are tried too; default: {STUDY} beside the environment.",
 )  # fmt: skip
-@click.option("--timeout", default=600.0, show_default=True, help="Seconds after which it has hung.")
+@click.option(
+    "--timeout", default=600.0, show_default=True, type=Finite(min=0), help="Seconds after which it has hung."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead.")
 @click.option("--save", type=click.Path(path_type=Path), metavar="FILE", help="Write the JSON object there as well.")
 @told

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pycore.cli.places import apart, replaceable
 from pycore.cli.progress import tracked
 from pycore.cli.spelled import say
 from pycore.cli.told import told
@@ -87,6 +88,9 @@ def replay(
         raise UsageError("--experienced is shown on the page of --html FILE; give it too")
     if pyodide is not None and (out or html or frames):
         raise UsageError("--pyodide verifies, and writes nothing; leave out --out, --html and --frames")
+    apart({"--out": out, "--html": html, "--frames": frames}, [file, experienced, settings])
+    if html is not None:
+        replaceable(html)
     reading = open_record(file)
     page: Page | None = None
     python = ""

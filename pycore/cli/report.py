@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from pycore.cli.games import check_games, of_games, opened_games
+from pycore.cli.places import apart, replaceable
 from pycore.cli.progress import tracked
 from pycore.cli.spelled import say
 from pycore.cli.told import told
@@ -66,6 +67,8 @@ def report(
         raise UsageError("--pseudonyms and --mapping FILE belong together: the one says what, the other where to")
     if out.is_dir():
         raise UsageError(f"--out {out} is a folder; give the name of the page, for instance {out / 'report.html'}")
+    apart({"--out": out, "--mapping": mapping}, [*files, exclusions])
+    replaceable(out)
     names = Pseudonyms(mapping, [figures] if figures is not None else []) if pseudonyms else None
     rules = None if exclusions is None else read_rules(exclusions)
     with opened_games(files, database, game, out) as games:

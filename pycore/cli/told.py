@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import IO, ParamSpec, TypeVar
 
@@ -36,7 +37,14 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return command(*args, **kwargs)
+            with _ending_in_order():
+                return command(*args, **kwargs)
+        except Terminated as error:
+            # Whoever asked for the end sees that it came by that, as if nobody had noticed.
+            with suppress(OSError):
+                sys.stdout.flush()
+            signal.raise_signal(error.number)
+            raise SystemExit(128 + error.number) from error
         except PycoreError as error:
             raise Mistake(str(error)) from error
         except KeyboardInterrupt as error:
@@ -59,6 +67,37 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
             raise
 
     return run
+
+
+class Terminated(BaseException):
+    """The process was asked to end by a signal."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """SIGTERM and SIGHUP end what is done meanwhile as Ctrl-C does: what is half done is removed, and who was started
+    for it ends, too. A second one ends the process at once; what was ignored, as `nohup` has it, stays so. Servers
+    listen to signals themselves while they run."""
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+    def end(number: int, frame: object) -> None:
+        for each in asked:
+            signal.signal(each, signal.SIG_DFL)
+        raise Terminated(number)
+
+    main = threading.current_thread() is threading.main_thread()  # signals are its alone
+    asked = [number for number in numbers if main and signal.getsignal(number) is signal.SIG_DFL]
+    for number in asked:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in asked:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager

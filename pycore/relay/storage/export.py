@@ -18,6 +18,7 @@ that no analysis takes it for a whole one.
 from __future__ import annotations
 
 import json
+import os
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -145,7 +146,7 @@ def export_game(store: DataStore, game: GameData, out: Path) -> list[Path]:
 
     def write(name: str, data: bytes) -> None:
         path = out / name
-        path.write_bytes(data)
+        _write_all(path, (data,))
         written.append(path)
 
     if game.row is not None:
@@ -166,9 +167,7 @@ def export_game(store: DataStore, game: GameData, out: Path) -> list[Path]:
             written += _write_trajectory(store, game.game_id, player, data, out / f"trajectory-{name}.jsonl")
         if data.experienced:
             path = out / (f"experienced-{name}.jsonl" + (INCOMPLETE if data.experienced_missing else ""))
-            with path.open("wb") as stream:
-                for part in data.experienced:
-                    stream.write(_experienced_part(store, game.game_id, player, part))
+            _write_all(path, (_experienced_part(store, game.game_id, player, part) for part in data.experienced))
             written.append(path)
         for kind in ("trajectory", "experienced"):
             _not_incomplete_any_more(out / f"{kind}-{name}.jsonl", written)
@@ -238,10 +237,16 @@ def _can_be_read(data: PlayerData) -> bool:
 
 
 def _write_all(path: Path, texts: Iterable[bytes]) -> None:
-    # Text by text: a long study's trajectory need not fit into the memory.
-    with path.open("wb") as stream:
-        for text in texts:
-            stream.write(text)
+    """A file, whole or not at all: what ends with a text, as by a full disk, would be read as a shorter record."""
+    half = path.with_name(f".{path.name}.half-{os.getpid()}")
+    try:
+        # Text by text: a long study's trajectory need not fit into the memory.
+        with half.open("wb") as stream:
+            for text in texts:
+                stream.write(text)
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
 
 
 def _pieces_of(store: DataStore, game_id: str, player: str, data: PlayerData, *, whole: bool) -> Iterator[bytes]:

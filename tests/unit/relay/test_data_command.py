@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import errno
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -105,3 +107,37 @@ def test_what_was_incomplete_and_is_whole_now_is_not_both(url: str, tmp_path: Pa
         assert listed() == ["experienced-0.jsonl", "trajectory-0.jsonl"]
     finally:
         store.close()
+
+
+def test_a_file_that_could_not_be_written_whole_is_not_there(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record that ends with a piece, as where the disk was full, was read as one of a game that had ended there."""
+    store, out = DataStore(url), tmp_path / "out"
+
+    async def put(first: int) -> None:
+        await store.put_piece("g", "0", 0, Piece(0, 0, first, 1, False), f'{{"format":1}}\n{{"frame":{first}}}\n', 1.0)
+
+    try:
+        asyncio.run(store.put_game(GAME))
+        for first in (0, 1):
+            asyncio.run(put(first))
+        (game,) = list_games(store)
+        export_game(store, game, out)
+        before = (out / "trajectory-0.jsonl").read_bytes()
+        asyncio.run(put(2))
+        (game,) = list_games(store)
+        piece = DataStore.piece
+
+        def full(*of: Any) -> bytes:
+            if of[-1] == 2:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return piece(*of)
+
+        monkeypatch.setattr(DataStore, "piece", full)
+        with pytest.raises(OSError, match="No space left"):
+            export_game(store, game, out)
+    finally:
+        store.close()
+    assert (out / "trajectory-0.jsonl").read_bytes() == before
+    assert sorted(path.name for path in out.iterdir()) == ["game.json", "trajectory-0.jsonl"]

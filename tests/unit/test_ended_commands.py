@@ -1,0 +1,114 @@
+"""A command that is ended, or goes wrong in the middle, leaves nothing half, nobody running, and nothing replaced."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+from records_support import forgotten, stored  # noqa: F401
+
+from pycore.audit import running
+from pycore.cli import cli
+from pycore.cli.told import told
+
+needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+
+
+def said(*arguments: str | Path) -> tuple[int, str]:
+    """Exit status and output of a command."""
+    result = CliRunner().invoke(cli, [str(each) for each in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, " ".join(result.output.split())
+
+
+@needs_signals
+@pytest.mark.parametrize("number", [signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)])
+def test_a_command_that_is_asked_to_end_puts_its_things_away_and_ends_by_that_signal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """A folder of half an export, with subject ids in it, lay beside the tables for good."""
+    raised: list[int] = []
+
+    @click.command()
+    @told
+    def slow() -> None:
+        half = tmp_path / "half"
+        half.touch()
+        try:
+            os.kill(os.getpid(), number)
+        finally:
+            half.unlink()
+
+    before = signal.signal(number, signal.SIG_DFL)
+    monkeypatch.setattr(signal, "raise_signal", raised.append)
+    try:
+        assert CliRunner().invoke(slow).exit_code == 128 + number
+        assert signal.getsignal(number) is signal.SIG_DFL
+        signal.signal(number, signal.SIG_IGN)  # as `nohup` has it
+        assert CliRunner().invoke(slow).exit_code == 0
+    finally:
+        signal.signal(number, before)
+    assert raised == [number]
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_signals
+def test_an_environment_that_hangs_does_not_outlive_its_audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever ended the audit left a process that took a processor for good."""
+    children: list[Any] = []
+
+    def ended(_subject: str, process: Any, *_: Any) -> None:
+        children.append(process)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, "_gathered", ended)
+    with pytest.raises(KeyboardInterrupt):
+        running.audit(f"{tmp_path / 'env.py'}:make_env")
+    (child,) = children
+    assert child.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("folders", [("t", "t/p", "u"), ("t/c", "t", "u"), ("u", "t", "t/p"), ("u/p", "t", "u")])
+def test_tables_within_each_other_are_refused_before_anything_is_replaced(
+    tmp_path: Path, folders: tuple[str, str, str]
+) -> None:
+    """A folder is replaced as a whole: the tables in it were gone, and the command said that they are there."""
+    pytest.importorskip("duckdb")
+    game = stored(tmp_path / "game", about=True)
+    given = [
+        word for option, name in zip(("--csv", "--parquet", "--psych-ds"), folders, strict=True)
+        for word in (option, tmp_path / name)
+    ]  # fmt: skip
+    status, text = said("export", game, *given)
+    assert status == 2
+    assert "which is replaced as a whole; give folders beside each other" in text
+    assert [path.name for path in tmp_path.iterdir()] == ["game"]
+
+
+def test_nothing_that_is_read_or_written_besides_is_replaced(tmp_path: Path) -> None:
+    """A range of a record was written over the record, and a report over the mapping of its pseudonyms."""
+    game = stored(tmp_path / "game", about=True)
+    record, code = game / "trajectory-0.jsonl", game / "game.py"
+    text = record.read_text()
+    mapping = tmp_path / "mapping.json"
+    for words, why in (
+        (("replay", record, "--env", code, "--episode", "0", "--out", record), "is what is read, and would be"),
+        (("replay", record, "--env", code, "--out", "x", "--html", "x"), "--out and --html are both"),
+        (("replay", record, "--env", code, "--html", game / "metrics-0.json"), "is there, and is no page"),
+        (("report", game, "--out", mapping, "--pseudonyms", "--mapping", mapping), "--out and --mapping are both"),
+        (("report", game, "--out", game / "game.json"), "is there, and is no page"),
+        (("report", game, "--out", record), "is there, and is no page"),
+    ):
+        status, told = said(*words)
+        assert (status, why in told) == (2, True), told
+    assert record.read_text() == text
+    assert json.loads((game / "game.json").read_text())["game_id"] == "mesh"
+    page = tmp_path / "report.html"
+    assert [said("report", game, "--out", page)[0] for _ in range(2)] == [0, 0]
