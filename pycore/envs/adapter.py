@@ -25,7 +25,7 @@ from pycore.envs.pictures import drawable
 from pycore.envs.seating import seated
 from pycore.envs.snapshots import PRIMITIVES, Snapshot, pickled, unpickled
 from pycore.envs.states import GetState, SetState, way_of
-from pycore.envs.view import View
+from pycore.envs.view import MARK, View
 from pycore.errors import ConfigError, EnvironmentUnfit, UsageError
 from pycore.simulation import StepResult
 from pycore.values.canonical import encode
@@ -263,7 +263,10 @@ class ParallelEnvAdapter:
         """The value behind the canonical bytes of a saved state: ``{"env": …, "agents": […], "random": …}``."""
         if type(state) is not Snapshot:
             raise UsageError(f"contents() and canonical() take what save() gave, not a {type(state).__name__}")
-        whole: dict[str, Any] = {"env": self._state.contents(state.payload)}
+        env = self._state.contents(state.payload)
+        if type(env) is dict and MARK in env:
+            env[MARK] = {"flagged": [*map(spelled, env[MARK]["flagged"])]}
+        whole: dict[str, Any] = {"env": env}
         if state.agents is not None:
             whole["agents"] = tuple(map(spelled, state.agents))
         whole.update(canonical_forms(state.rngs, state.seeded))

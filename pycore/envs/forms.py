@@ -103,7 +103,7 @@ class _Forms:
         if isinstance(value, BuiltinFunctionType) and isinstance(value.__self__, (ModuleType, type, type(None))):
             return {"shared": _named(value)}
         if isinstance(value, Enum):
-            return {"": _named(kind), "name": value.name}
+            return {"": _named(kind), "name": _member(value)}
         numpy = sys.modules.get("numpy")
         if numpy is not None and isinstance(value, numpy.generic):
             # Records, and times, which are told as an array of them is.
@@ -215,7 +215,7 @@ class _Forms:
         if number is not None:
             return f"#{number}"
         if isinstance(value, Enum):
-            return f"{_named(kind)}.{value.name}"
+            return f"{_named(kind)}.{_member(value)}"
         numpy = sys.modules.get("numpy")
         if numpy is not None and isinstance(value, (numpy.ndarray, numpy.generic)) and not value.dtype.hasobject:
             return f"{value.dtype} {value.shape} {value.tobytes().hex()}"
@@ -319,12 +319,17 @@ def _is_plain(value: Any) -> bool:
 def _keyed(value: Any) -> Any:
     """A key or member as the canonical form can spell it."""
     if isinstance(value, Enum):
-        return f"{_named(type(value))}.{value.name}"
+        return f"{_named(type(value))}.{_member(value)}"
     if type(value) is tuple:
         return tuple(_keyed(item) for item in value)
     if type(value) is frozenset:
         return tuple(sorted((_keyed(item) for item in value), key=repr))
     return value
+
+
+def _member(value: Enum) -> Any:
+    """The name of a member; of flags that have none, as of bits that nobody named, the value."""
+    return value._value_ if value._name_ is None else value._name_
 
 
 def _named(value: Any) -> str:

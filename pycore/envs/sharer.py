@@ -17,6 +17,8 @@ from pycore.frozen import Named
 
 __all__ = ["Captured", "Sharer", "is_same"]
 
+MOST_LOOKS: Final = 100
+"""How often tables of modules and classes are looked through again, since they have grown."""
 _SHARED: Final = SHARED, ()
 _GENERATOR: Final = GENERATOR, ()
 
@@ -89,6 +91,11 @@ class Sharer:
         """Only where pickle would go too deep."""
         self._kinds: set[type] = set()
         self._layers: dict[int, int] = {}
+        self._standing: dict[type, dict[int, Any]] = {}
+        """By class, what has a name,"""
+        self._tables: list[tuple[Any, int]] = []
+        """and in which tables that lies, with how much they have."""
+        self._looks = 0
         self.shared: list[Any] = []
         self.arrays: list[Any] = []
         self.numbers: list[Any] = []
@@ -102,6 +109,10 @@ class Sharer:
             each.clear()
         if self.waiting is not None:
             self.waiting.begin()
+        for table, size in self._tables:
+            if len(table) != size:
+                self._look_again()
+                break
         self._layers = {id(layer): number for number, layer in enumerate(layers)}
         for layer in layers:
             kind = type(layer)
@@ -147,9 +158,25 @@ class Sharer:
         return KEPT, (), state, None, None, put
 
     def standing(self, kind: type) -> dict[int, Any]:
-        """Those of a class."""
-        found = standing_beside((*self._kinds, kind)) if is_all_attributes(kind) else {}
-        return {place: value for place, value in found.items() if type(value) is kind}
+        """Those of a class. A game may make them when they are asked for first: then there are more later."""
+        found: dict[int, Any] = {}
+        if is_all_attributes(kind):
+            beside = standing_beside((*self._kinds, kind))
+            found.update((place, value) for place, value in beside.found.items() if type(value) is kind)
+        if found:
+            self._standing[kind] = found
+            self._tables += [(table, len(table)) for table in beside.tables if self._looks < MOST_LOOKS]
+        return found
+
+    def _look_again(self) -> None:
+        """Some table has more, or less. One in which everything is that comes and goes would have us look each time."""
+        self._looks += 1
+        known, self._standing, self._tables = self._standing, {}, []
+        for kind, found in known.items():
+            again = self.standing(kind)
+            found.clear()
+            found.update(again)
+            self._standing[kind] = found
 
     def keeps(self, value: Any) -> bool:
         """Whether it is a layer."""

@@ -13,22 +13,35 @@ from typing import Any, Final
 
 from pycore.envs.stock import PLAIN
 from pycore.envs.subclasses import is_exact
+from pycore.frozen import Named
 
-__all__ = ["standing_beside"]
+__all__ = ["Beside", "standing_beside"]
 
 DEEPEST: Final = 4
 """Tables within tables."""
 _CONTAINERS: Final = frozenset({list, tuple, set, frozenset})
+_GROWING: Final = frozenset({list, dict, set})
 
 
-def standing_beside(classes: Iterable[type]) -> dict[int, Any]:
-    """What the modules of some classes, and modules and classes in them, have a name for, by its place in memory; also
-    in a list or dictionary with a name, or in one in it."""
+class Beside(Named):
+    """What classes have names for, by its place in memory, and the tables in which some of it lies."""
+
+    found: dict[int, Any]
+    tables: list[Any]
+
+
+def standing_beside(classes: Iterable[type]) -> Beside:
+    """What the modules of some classes, and modules and classes in them, have a name for; also in a list or dictionary
+    with a name, or in one in it."""
     found: dict[int, Any] = {}
+    tables: list[Any] = []
     for names in _all_names(classes):
         for value in list(names.values()):
+            before = len(found)
             found.update((id(item), item) for item in _held_by(value, DEEPEST) if not is_exact(type(item)))
-    return found
+            if type(value) in _GROWING and len(found) > before:
+                tables.append(value)
+    return Beside(found, tables)
 
 
 def _held_by(value: Any, depth: int) -> Iterator[Any]:

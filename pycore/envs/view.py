@@ -20,7 +20,7 @@ from pycore.envs.chains import chain_of, class_name, innermost, put_agents, stat
 from pycore.envs.owned import flags_of
 from pycore.envs.wrappers import obstacle_in, put_wrapper, state_of_wrapper
 
-__all__ = ["Shape", "View"]
+__all__ = ["MARK", "Shape", "View"]
 
 MARK: Final = "pycore.view"
 """The key by which a state of more than the environment's own is known."""

@@ -625,6 +625,11 @@ def test_agents_may_be_members_of_an_enumeration() -> None:
     assert adapter.step([5, 6]).rewards == {0: 1, 1: 2}
     assert env.actions == [{Side.LEFT: 5, Side.RIGHT: 6}]
     assert decode(adapter.canonical(adapter.save()))["agents"] == ["Side.LEFT", "Side.RIGHT"]
+    adapter = adapt(Sided({}, {}, {**flags, Side.LEFT: True}, flags, {}, agents=list(Side)))
+    adapter.reset(0)
+    adapter.step([5, 6])
+    told = decode(adapter.canonical(adapter.save()))
+    assert told["env"]["pycore.view"] == {"flagged": ["Side.LEFT"]}
 
 
 def test_an_agent_that_nobody_plays_is_told_also_where_agents_are_called_as_players_are() -> None:

@@ -53,6 +53,10 @@ class Ball:
         self.at = [at, at]
 
 
+class Bits(enum.IntFlag):
+    ONE = 1
+
+
 class Side(enum.Enum):
     LEFT = Wall((0, -1))
 
@@ -223,6 +227,8 @@ def test_objects_in_a_set_are_told_apart_by_what_they_lead_to(of: Callable[[int]
 
 TWO: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     "complex numbers": (lambda: 1 + 2j, lambda: 1 + 3j),
+    "flags without a name": (lambda: Bits(16), lambda: Bits(32)),
+    "keys without a name": (lambda: {Bits(16): 1, Bits(32): 2}, lambda: {Bits(16): 2, Bits(32): 1}),
     "patterns": (lambda: re.compile("a"), lambda: re.compile("b")),
     "dates of numpy": (lambda: numpy.datetime64("2030-01-01"), lambda: numpy.datetime64("2031-01-01")),
 }

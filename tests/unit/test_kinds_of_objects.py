@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from optional import needs_numpy, numpy
 
-from pycore.envs import closures
+from pycore.envs import closures, sharer
 from pycore.envs.capture import Capture
 from pycore.envs.places import path_of
 from pycore.errors import EnvironmentUnfit
@@ -432,6 +432,44 @@ def test_what_a_module_or_class_has_a_name_for_stays_that_and_its_attributes_com
     brought_back(env, lambda: find().warm.append(1))
     assert env.grid[0] is env.grid[2] is find()  # type: ignore[attr-defined]
     assert env.grid[1] is not other  # type: ignore[attr-defined]
+
+
+class Kept:
+    """There is one of each letter, from when somebody asks for it first."""
+
+    known: dict[str, Any] = {}  # noqa: RUF012
+
+    def __init__(self, letter: str) -> None:
+        self.letter = letter
+
+    @classmethod
+    def of(cls, letter: str) -> Kept:
+        return cls.known.setdefault(letter, cls(letter))
+
+
+def test_what_a_class_makes_when_it_is_asked_for_first_stays_that_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Kept, "known", {})
+    env = Env(cells=[Kept.of("a")])
+    capture = Capture(env)
+    for letter in ("b", "c"):
+        env.cells.append(Kept.of(letter))  # type: ignore[attr-defined]
+        capture.load(capture.save())
+    assert all(cell is Kept.of(cell.letter) for cell in env.cells)  # type: ignore[attr-defined]
+
+
+def test_a_table_in_which_everything_comes_and_goes_is_not_looked_through_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Kept, "known", {})
+    looks: list[Any] = []
+    beside = sharer.standing_beside
+    monkeypatch.setattr(sharer, "standing_beside", lambda kinds: looks.append(kinds) or beside(kinds))
+    env = Env(cells=[Kept.of("a")])
+    capture = Capture(env)
+    for number in range(300):
+        env.cells = [Kept.of(str(number))]  # type: ignore[attr-defined]
+        capture.save()
+    assert sharer.MOST_LOOKS <= len(looks) <= sharer.MOST_LOOKS + 5
 
 
 def test_an_object_that_is_nothing_else_stays_the_one_that_it_is() -> None:
