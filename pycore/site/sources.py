@@ -68,14 +68,17 @@ def _named(extra: Path, folder: Path) -> list[Path]:
     return list(_within(found)) if found.is_dir() else [found]
 
 
-def _within(folder: Path) -> Iterator[Path]:
+def _within(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """By their places: what a link leads to is taken as what lies here, once on each way."""
+    above |= {folder.resolve()}
     for path in sorted(folder.iterdir()):
         if path.name in IGNORED or path.name.startswith("."):
             continue
         if path.is_dir():
-            yield from _within(path)
+            if path.resolve() not in above:
+                yield from _within(path, above)
         elif path.is_file():
-            yield path.resolve()
+            yield path
 
 
 def _beside(folder: Path, module: str) -> list[Path]:
