@@ -44,6 +44,8 @@ def tokens(subjects: Path, address: str, join_secret: str | None, settings_file:
     if not is_page(address):
         raise UsageError(f"{address!r} is no address of a page; one is https://study.example.org/")
     settings = Settings() if settings_file is None else Settings.of(Study.read(settings_file).settings)
+    if not settings.subject_from:
+        raise UsageError(f"{settings_file} has no name for subject ids in addresses (subject_from): give one")
     put = rows_to(sys.stdout)
     put(("subject", "group", "address"))
     for subject, group in read_subjects(subjects).items():

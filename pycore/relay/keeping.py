@@ -184,6 +184,7 @@ class Keeping:
         finally:
             connection.pending_stores -= 1
             self._pending_bytes -= store.size
+        seat.stored = seat.stored or store.played
         if self.elsewhere is not None and store.played:
             self.elsewhere.stored(connection.sid, store.game_id, str(seat.player), store.size, None)
         return {"status": "ok"}

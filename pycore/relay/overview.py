@@ -32,7 +32,8 @@ class Overview:
         self._operator = operator
         self.measures = measures
         self._noticed = noticed
-        self._late_s = max(LATE_S, STORES * Settings.of(relay.lobby.settings).store_every)
+        self._every = Settings.of(relay.lobby.settings).store_every
+        self._late_s = max(LATE_S, STORES * self._every)
 
     def state(self, now: float, wall: float) -> dict[str, Any]:
         """As `GET /api/operator` has it. `now` is the lobby's clock, `wall` Unix time, both in s."""
@@ -55,9 +56,12 @@ class Overview:
         }
 
     def without_data(self, wall: float) -> list[dict[str, Any]]:
-        """Games, the newest first, of which somebody who is or was there has stored nothing."""
+        """Games, the newest first, of which somebody who is or was there has stored nothing of what was played. Where
+        pages store at an episode's end alone, one that goes on may have none yet."""
         found = []
         for room in reversed(self._relay.lobby.games.known()):
+            if room.ended_wall is None and not self._every:
+                continue
             seconds = (room.ended_wall or wall) - room.started_wall
             players = self._silent(room)
             if players and seconds >= self._late_s:
@@ -71,7 +75,7 @@ class Overview:
     def _silent(room: Room) -> list[str]:
         if room.restarts:
             return []  # what was stored before is not counted here
-        return [str(seat.player) for seat in room.seats if not seat.stored_bytes]
+        return [str(seat.player) for seat in room.seats if not seat.stored]
 
     async def faults(self, readiness: Readiness) -> dict[str, str]:
         """What is wrong now, in a sentence each, by a word; nobody is named."""

@@ -59,7 +59,7 @@ class Owners:
         for seat in () if room is None else room.seats:
             if str(seat.player) == player:
                 seat.stored_bytes += size
-                seat.played = True
+                seat.played = seat.stored = True
 
     def finished(self, game_id: str, seat: Seat, wall: float, load: int | None = None) -> bool:
         """A load of a seat's page has stored what it does when its session is over; whether that was the last of its

@@ -97,7 +97,9 @@ class Seat:
     inputs: int = 0
     stored_bytes: int = 0
     played: bool = False
-    """Its page has stored something of what was played."""
+    """Its page has sent something of what was played, to be stored,"""
+    stored: bool = False
+    """and the database has some of it."""
     heard_at: float | None = None
     """When an event of its page came last."""
 

@@ -13,11 +13,9 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from pycore.errors import UsageError
 from pycore.relay.storage.database_file import file_of
-from pycore.relay.storage.databases import shown, url_of
+from pycore.relay.storage.databases import shown, sqlite_of, url_of
 
 
 def back_up(url: str, target: Path) -> int:
@@ -29,7 +27,7 @@ def back_up(url: str, target: Path) -> int:
             f"{shown(url)} is copied by PostgreSQL's own tool, while the server runs: "
             f"pg_dump --format=custom --file={target} '{plain}' ; pg_restore --create reads it back"
         )
-    file = file_of(sa.create_engine(parsed))
+    file = file_of(sqlite_of(parsed))
     if file is None or not file.is_file():
         raise UsageError(f"there is no database file {parsed.database}")
     if target.exists():

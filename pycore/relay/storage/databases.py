@@ -16,6 +16,7 @@ import os
 import re
 import socket
 import threading
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -122,7 +123,7 @@ def _engine(url: str, create: bool) -> sa.Engine:
         file = parsed.database
         if not create and file and file != ":memory:" and not Path(file).is_file():
             raise UsageError(f"there is no database file {file}")
-        engine = sa.create_engine(parsed)
+        engine = sqlite_of(parsed)
     except ModuleNotFoundError as error:
         raise UsageError(
             f"the driver for {shown(url)} is not installed: {error.name}; "
@@ -131,6 +132,19 @@ def _engine(url: str, create: bool) -> sa.Engine:
     sa.event.listen(engine, "connect", _sqlite_pragmas)
     transactional(engine)
     return engine
+
+
+def sqlite_of(url: sa.URL) -> sa.Engine:
+    """The engine of a SQLite database. Raises `UsageError` for what stands behind its ? and is not known, or no value:
+    it would be left out, and nobody would wait as long as it says."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", sa.exc.SAWarning)
+            return sa.create_engine(url)
+    except (TypeError, ValueError, sa.exc.SAWarning) as error:
+        said = f"{error}".partition("; ")[0]
+        what = f"the database {shown(str(url))} has something behind its ? that is not read"
+        raise UsageError(f"{what}: {said}") from error
 
 
 def _postgresql(url: sa.URL, create: bool) -> sa.Engine:

@@ -13,8 +13,12 @@ import pytest
 from relay_support import Relay, action, running
 from test_relay_stores import metrics, record
 
+from pycore.errors import UsageError
 from pycore.relay import ledger
 from pycore.relay.storage import databases
+from pycore.relay.storage.backup import back_up
+from pycore.relay.storage.standing import standing
+from pycore.relay.storage.store import DataStore
 from tools.postgres import Postgres
 
 DATABASES = ("sqlite", "postgresql")
@@ -140,3 +144,14 @@ def test_what_was_acknowledged_is_there_when_the_database_was_killed(tmp_path: P
 
     with running(tmp_path, database=postgres.database()) as relay:
         asyncio.run(go(relay))
+
+
+@pytest.mark.parametrize("query", ["timeout=soon", "timout=30", "check_same_thread=maybe"])
+def test_what_a_url_says_that_nobody_reads_is_refused_by_name(tmp_path: Path, query: str) -> None:
+    """A value that is none was a traceback, a misspelt name a warning of a library's."""
+    DataStore(f"sqlite:///{tmp_path / 'x.db'}").close()
+    url = f"sqlite:///{tmp_path / 'x.db'}?{query}"
+    for opens in (lambda: DataStore(url), lambda: standing(url), lambda: back_up(url, tmp_path / "copy.db")):
+        with pytest.raises(UsageError, match=r"has something behind its \? that is not read"):
+            opens()
+    DataStore(f"sqlite:///{tmp_path / 'x.db'}?timeout=30").close()

@@ -18,6 +18,7 @@ from pycore.cli import cli
 from pycore.relay import Limits
 from pycore.relay.fields import Refused
 from pycore.relay.partial import Uploads
+from pycore.relay.storage.store import StoreFailed
 
 DATABASES = ("sqlite", "postgresql")
 
@@ -418,3 +419,29 @@ def test_no_network_address_reaches_the_database(tmp_path: Path) -> None:
     assert any(b"srflx" in data for data in files), "the kind of the connection is stored"
     for address in (b"203.0.113.7", b"127.0.0.1"):
         assert not any(address in data for data in files), address
+
+
+def test_how_a_link_is_connected_is_no_data_of_a_game(tmp_path: Path) -> None:
+    """A page of one's own that stores nothing else was no game without data, and nobody heard of it; nor is what the
+    database refused."""
+
+    async def go(relay: Relay) -> None:
+        async with relay.pair() as (pages, game):
+            room = relay.app.relay.lobby.games.room(game)
+            assert room is not None
+            link = {"game_id": game, "player_id": 0, "type": "direct"}
+            assert (await pages[0].call("p2p_connection_type", link))["status"] == "ok"
+            assert [seat.stored for seat in room.seats] == [False, False]
+            said = metrics(game, 0, 0, {})
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(relay.app.store, "put_metrics", refused)
+                assert (await pages[0].call("p2p_session_metrics", said))["code"] == "store_failed"
+            assert [seat.stored for seat in room.seats] == [False, False]
+            assert (await pages[0].call("p2p_session_metrics", said))["status"] == "ok"
+            assert [seat.stored for seat in room.seats] == [True, False]
+
+    async def refused(*_: Any) -> None:
+        raise StoreFailed("the database is locked")
+
+    with running(tmp_path) as relay:
+        asyncio.run(go(relay))

@@ -232,14 +232,27 @@ def test_a_game_of_which_nothing_is_stored_is_named_once_it_is_late() -> None:
         assert shown.state(0.0, 1000.0 + late - 0.1)["without_data"] == []
         (game,) = shown.state(0.0, 1000.0 + late)["without_data"]
         assert (game["game_id"], game["players"], game["over"]) == (room.game_id, ["0", "1"], False)
-        room.seats[0].stored_bytes = 10
+        room.seats[0].stored = True
         assert shown.state(0.0, 1100.0)["without_data"][0]["players"] == ["1"]
         room.ended_wall = 1060.0
         found = shown.state(0.0, 5000.0)
         assert (found["without_data"][0]["seconds"], found["without_data"][0]["over"]) == (60.0, True)
-        room.seats[1].stored_bytes = 10
+        room.seats[1].stored = True
         found = shown.state(0.0, 5000.0)
         assert (found["without_data"], found["without_data_count"]) == ([], 0)
+
+
+def test_a_game_whose_pages_store_at_its_end_alone_is_late_when_it_is_over() -> None:
+    """An operator was told of every game of such a study that is longer than a quarter of a minute."""
+    lobby = lobby_of(store_every=0)
+    for sid in ("a", "b"):
+        lobby.connect(sid, None, 0.0)
+        lobby.join(sid, {}, 0.0, 1000.0)
+    (room,) = lobby.games.playing()
+    shown = overview_of(lobby)
+    assert shown.state(0.0, 2000.0)["without_data"] == []
+    room.ended_wall = 2000.0
+    assert shown.state(0.0, 2000.0)["without_data"][0]["players"] == ["0", "1"]
 
 
 def test_what_was_refused_and_what_failed_is_shown(relay: Relay) -> None:

@@ -58,11 +58,14 @@ def test_an_address_that_was_made_opens_the_study_and_no_other_does(tmp_path: Pa
         (["--address", "x.org"], SECRET, "no address of a page"),
         (["--address", "https://"], SECRET, "no address of a page"),
         (["--address", "https://[x/"], SECRET, "no address of a page"),
+        (["--address", "https://x.org/", "--settings", "nameless.json"], SECRET, "no name for subject ids"),
     ],
 )
 def test_what_would_make_useless_addresses_is_refused(tmp_path: Path, words: list[str], secret: str, why: str) -> None:
     """With the way out."""
     (tmp_path / "subjects.txt").write_text("anna\n")
+    (tmp_path / "nameless.json").write_text('{"subject_from": []}')
+    words = [str(tmp_path / word) if word.endswith(".json") else word for word in words]
     status, printed, said = made(tmp_path, *words, secret=secret)
     assert (status, printed) == (2, "")
     assert why in said
