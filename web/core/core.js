@@ -253,7 +253,10 @@ export class Core {
    * @param {{event: string, data: unknown, arrival: number}[]} events
    */
   catchUp(events) {
-    for (const { event, data, arrival } of events) this.arrived({ event, data }, arrival);
+    // One that is too large, as another page may send it, keeps no game from beginning.
+    const take = guard(this.#parts.report, 'core.early', (/** @type {{event: string, data: unknown}} */ event, /** @type {number} */ arrival) => (
+      this.arrived(event, arrival)));
+    for (const { event, data, arrival } of events) take({ event, data }, arrival);
   }
 
   // ------------------------------------------------------------------ names of the contract

@@ -93,3 +93,17 @@ test('a chunk for a stream that is not open is reported, and the rest of the out
   core.carryOut(at);
   assert.deepEqual(reports, Array(2).fill(['game.stream', 'the stream of link 0 is not open']));
 });
+
+test('what came too large before the game began keeps it from nothing', async (t) => {
+  const { core, reports } = await world(t);
+  const heard = [];
+  core.bridge.inbox.put = (_kind, _link, time, payload) => {
+    if (payload.byteLength > 0xffff) throw new Error('too large');
+    heard.push([time, JSON.parse(new TextDecoder().decode(payload)).event]);
+  };
+  core.catchUp([
+    { event: 'webrtc_signal', data: { payload: 'x'.repeat(65_500) }, arrival: 1 }, { event: 'player_away', data: {}, arrival: 2 },
+  ]);
+  assert.deepEqual(heard, [[2, 'player_away']]);
+  assert.deepEqual(reports, [['core.early', 'too large']]);
+});
