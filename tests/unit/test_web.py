@@ -90,6 +90,8 @@ def test_the_host_page_gets_the_core_and_its_own_part_only() -> None:
     found = modules.collect(WEB)
     assert {name.partition("/")[0] for name in found.files} == {"core", "interactive_gym"}
     assert found.host == {"pyodide_remote_game.js", "phaser_gym_graphics.js", "ui_utils.js"}
+    guide = (WEB.parent / "docs/interactive-gym.md").read_text("utf-8")
+    assert f"  modules   {len(found.files)} files in pycore/\n" in guide
 
 
 def test_the_front_page_names_files_that_the_site_has() -> None:
