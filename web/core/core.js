@@ -108,7 +108,8 @@ export class Core {
     const { hidden } = document;
     const now = seconds();
     this.#began = now;
-    const measured = socket.rtt !== this.#rtt && !Number.isNaN(socket.rtt);
+    // A socket of the page's own may say in other ways that it does not know.
+    const measured = socket.rtt !== this.#rtt && Number.isFinite(socket.rtt);
     // Before what a probe of the server's clock gave, which is read by it.
     if (measured || now >= this.#wallDue || (this.#hidden && !hidden)) {
       this.#wallDue = now + WALL.every_s;
@@ -219,9 +220,12 @@ export class Core {
         // A page may have closed its game at the news before.
         if (!this.bridge.closed) this.channels.execute(order);
         break;
-      case OUT_NEWS:
-        this.#parts.onNews?.(order);
+      case OUT_NEWS: {
+        /** @type {unknown} */
+        const heard = this.#parts.onNews?.(order);
+        if (heard instanceof Promise) heard.catch((error) => this.#parts.report(`game.order ${order.news}`, error));
         break;
+      }
       default:
         throw new PageError('outbox-kind', `the outbox has a record of the unknown kind ${kind}`);
     }

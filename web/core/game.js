@@ -128,12 +128,20 @@ export class PycoreGame extends Core {
     this.#thrown.add(name);
   }
 
-  /** @param {'onHud' | 'onFailed' | 'onParted'} name @param {any[]} given */
-  #tell(name, ...given) {
-    try {
-      /** @type {((...given: any[]) => void) | undefined} */ (this.#parts[name])?.(...given);
-    } catch (error) {
+  /** @param {'onHud' | 'onFailed' | 'onParted' | 'onOver'} name @param {unknown[]} given @param {(error: unknown) => void} [then] */
+  #tell(name, given = [], then = () => {}) {
+    /** @param {unknown} error */
+    const threw = (error) => {
       this.#threw(name, error);
+      then(error);
+    };
+    try {
+      /** @type {unknown} */
+      const result = /** @type {((...given: any[]) => unknown) | undefined} */ (this.#parts[name])?.(...given);
+      // It may be one that is asynchronous.
+      if (result instanceof Promise) result.catch(threw);
+    } catch (error) {
+      threw(error);
     }
   }
 
@@ -159,7 +167,7 @@ export class PycoreGame extends Core {
     // A reset shows a new picture without a step; frame 0 has the objects that stay for the episode.
     if (!(flags & (STEPPED | RESIMULATED)) && place === this.#drawn) return;
     this.#drawn = place;
-    if (renderer === null) return;
+    if (!renderer) return;
     const picture = this.#picture();
     if (picture === null) return;
     try {
@@ -210,20 +218,15 @@ export class PycoreGame extends Core {
     const now = seconds();
     if (now < this.#hudDue) return;
     this.#hudDue = now + HUD.every_s;
-    this.#tell('onHud', this.hud());
+    this.#tell('onHud', [this.hud()]);
   }
 
   #end() {
     if (this.#outcome !== 'running') return;
     this.#outcome = 'over';
-    this.#tell('onHud', this.hud());
-    try {
-      this.#parts.onOver?.();
-    } catch (error) {
-      this.#threw('onOver', error);
-      // Whatever it was to store and to show is left to this.
-      this.#tell('onFailed', error);
-    }
+    this.#tell('onHud', [this.hud()]);
+    // What it was to store and to show, and did not, is left to the other one.
+    this.#tell('onOver', [], (error) => this.#tell('onFailed', [error]));
   }
 
   /** @param {unknown} error */
@@ -242,7 +245,7 @@ export class PycoreGame extends Core {
       report('game.tick', last);
       this.#hangUp();
     }
-    this.#tell('onFailed', error);
+    this.#tell('onFailed', [error]);
     if (this.failed) this.#tell('onParted');
   }
 

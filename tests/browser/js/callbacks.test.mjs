@@ -40,7 +40,9 @@ async function played({ frames = 5, closes = () => {}, sights = '{}', polled = (
       },
       advance: () => { ticks += 1; return ticks >= frames ? 33 : 1; },
       broke: () => { happened.broke += 1; return 16; },
-      send_failed: () => 16, outbox_length: () => 16, set_wall_ms() {}, close: closes, destroy() { gone = true; },
+      send_failed: () => 16, outbox_length: () => 16, set_wall_ms() {}, close: closes,
+      // As Python's float() does of what is no number.
+      set_socketio_rtt(seconds) { if (!Number.isFinite(seconds)) throw new TypeError('no number'); }, destroy() { gone = true; },
     }),
     environment: { destroy() { happened.environment = 'given back'; } }, config: { game_id: 'g', player_id: 0 },
     socket: { connected: true, rtt: NaN, emit: () => true, onEvent: () => () => {} },
@@ -68,6 +70,25 @@ test('a page whose last word fails is told so, and answers the others on', async
   });
   assert.deepEqual([failed, outcome, broke], [['no #end'], 'over', 0]);
   assert.ok(actions.length > 8, 'they may need receipts still');
+});
+
+test('callbacks may be asynchronous: what they reject with is what they throw', async () => {
+  const failed = [];
+  const rejects = (what) => async () => { throw new Error(what); };
+  const { reports, outcome, broke } = await played({
+    onHud: rejects('no #score'), onNews: rejects('no #log'), onOver: rejects('no #end'), onFailed: (error) => void failed.push(error.message),
+    orders: [[4, { news: 'store' }]],
+  });
+  assert.deepEqual(reports.map(([where]) => where).sort(), ['game.onHud', 'game.onOver', 'game.order store']);
+  assert.deepEqual([failed, outcome, broke], [['no #end'], 'over', 0]);
+});
+
+test('a socket of the page\'s own need not know its round trip', async () => {
+  for (const rtt of [null, undefined, Infinity]) {
+    const socket = { connected: true, rtt, emit: () => true, onEvent: () => () => {} };
+    const { reports, outcome } = await played({ socket });
+    assert.deepEqual([reports, outcome], [[], 'over'], String(rtt));
+  }
 });
 
 test('what is no action is said once and is the default; whole numbers of 64 bits are numbers', async () => {
