@@ -148,6 +148,9 @@ def put_agents(env: Any, agents: Any) -> None:
             if list(layer.agents) == list(agents):
                 return
         # Not so where a property made the list for whoever asks.
-        layer.agents = tuple(agents) if isinstance(held, tuple) else list(agents)
+        try:
+            layer.agents = tuple(agents) if isinstance(held, tuple) else list(agents)
+        except AttributeError:  # a wrapper's, which only shows those inside
+            continue
         return
     raise AttributeError("agents")

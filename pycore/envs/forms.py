@@ -42,7 +42,7 @@ DEEPEST = 40
 VALUES: Final = frozenset({frozenset, range, slice, complex})
 """Of Python's own types those of values, beside the plainest ones and tuples."""
 TABLED: Final = frozenset({list, dict, set, deque, bytearray, OrderedDict, defaultdict, Counter})
-SHORT: Final = 256
+SHORT: Final = 1024
 """Items of such a list, those of what is in it among them. What is longer would be told in full at each place."""
 _ORDERED: Final[tuple[Any, ...]] = (list, tuple, deque)
 _SETS: Final[tuple[Any, ...]] = (set, frozenset)

@@ -663,6 +663,26 @@ def test_agents_that_have_left_get_no_action() -> None:
     assert adapter.env.actions == [{0: 5, 1: 6}, {1: 8}]
 
 
+def test_agents_are_put_back_inside_of_a_wrapper_that_only_shows_them() -> None:
+    """A tuple is exchanged, and the wrapper's property cannot be set."""
+
+    class Shows:
+        def __init__(self, env: Any) -> None:
+            self.env = env
+            self.reset, self.step = env.reset, env.step
+
+        @property
+        def agents(self) -> Any:
+            return self.env.agents
+
+    adapter = adapt(Shows(Quiet({}, {}, {}, {}, {}, agents=(0, 1))))
+    adapter.reset(0)
+    before = adapter.save()
+    adapter.env.env.agents = (1,)
+    adapter.load(before)
+    assert adapter.env.env.agents == (0, 1)
+
+
 def test_ids_that_look_like_numbers_are_numbers_to_the_environment() -> None:
     """As in the page; results come back by the ids given, and it can be turned off."""
     outcome = ({0: "o"}, {0: 1, "01": 2}, {0: True}, {0: False}, {0: {}})

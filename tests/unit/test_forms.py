@@ -116,7 +116,7 @@ def test_what_a_table_of_a_module_has_is_told_alike_whichever_of_them_a_load_mad
     assert form(straight) == form(rolled)
 
 
-@pytest.mark.parametrize("make", [lambda: [Ball(1)], lambda: list(range(1000)), lambda: [[0] * 20 for _ in range(20)]])
+@pytest.mark.parametrize("make", [lambda: [Ball(1)], lambda: list(range(2000)), lambda: [[0] * 40 for _ in range(40)]])
 def test_of_a_list_that_is_long_or_leads_to_an_object_it_is_told_whether_it_is_one(make: Callable[[], Any]) -> None:
     """It could be in a thousand places, and objects are known by being one."""
     shared = make()
