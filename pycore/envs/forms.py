@@ -18,6 +18,7 @@ import itertools
 import random
 import sys
 import weakref
+from array import array
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
@@ -41,7 +42,9 @@ DEEPEST = 40
 
 VALUES: Final = frozenset({frozenset, range, slice, complex})
 """Of Python's own types those of values, beside the plainest ones and tuples."""
-TABLED: Final = frozenset({list, dict, set, deque, bytearray, OrderedDict, defaultdict, Counter})
+TABLED: Final = frozenset({list, dict, set, deque, array, bytearray, OrderedDict, defaultdict, Counter})
+OF_C: Final = 1 << 9
+"""The flag of a type that classes in Python have, and those in C have not, but for a few."""
 SHORT: Final = 1024
 """Items of such a list, those of what is in it among them. What is longer would be told in full at each place."""
 _ORDERED: Final[tuple[Any, ...]] = (list, tuple, deque)
@@ -89,7 +92,7 @@ class _Forms:
         return told
 
     def of(self, value: Any, depth: int) -> Any:
-        kind = type(value)
+        kind: Any = type(value)
         if kind in PLAIN:
             return value
         if kind is tuple:
@@ -121,10 +124,10 @@ class _Forms:
             self._again += 1
             self._deep.append(value)
             return {b"deep": len(self._deep) - 1}
-        if is_value or not (kind in TABLED or (numpy is not None and kind is numpy.ndarray)):
+        if is_value or not _is_handed_out(kind):
             return self._object(value, depth)
         before = self._items, self._again, len(self._kept)
-        self._items += value.size if kind not in TABLED else len(value)
+        self._items += value.size if numpy is not None and kind is numpy.ndarray else _length(value)
         told = self._object(value, depth)
         if self._items - before[0] <= SHORT and (self._again, len(self._kept)) == before[1:]:
             del self._seen[id(self._kept.pop())]
@@ -297,6 +300,20 @@ def _valued(kind: Any) -> bool | None:
     if issubclass(kind, tuple):
         return None if kind.__dictoffset__ else True
     return None if has_own_hash(kind) else False
+
+
+@cache
+def _is_handed_out(kind: Any) -> bool:
+    """Whether objects of a type may be short ones that lead to no object: lists, arrays, what C makes of numbers, as
+    vectors and rectangles of pygame. Generators of random numbers are known by being one."""
+    return kind in TABLED or not (kind.__flags__ & OF_C or module_of(kind).startswith("numpy.random"))
+
+
+def _length(value: Any) -> int:
+    try:
+        return len(value)
+    except TypeError:
+        return 1
 
 
 _FIRST: Final = itemgetter(0)
