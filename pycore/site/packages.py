@@ -13,10 +13,11 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from email.parser import Parser
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from pycore.site.failing import SiteFailed
 from pycore.site.pyodide import MICROPIP, Pyodide, normal
+from pycore.site.versions import fits, is_final, order_of, satisfies
 
 _REQUIREMENT: Final = re.compile(
     r"([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(\[[^\]]*\])?\s*((?:[<>=!~]=?|===).+)?"
@@ -37,7 +38,7 @@ class Plan(NamedTuple):
 
 def plan(packages: Iterable[str], pyodide: Pyodide, folder: Path | None = None) -> Plan:
     """Where each package comes from. `folder` has wheels. Raises `SiteFailed`, naming the package."""
-    there = _wheels_in(folder)
+    there = _wheels_in(folder, pyodide.tag)
     wheels: dict[str, Path] = {}
     names: list[str] = []
     waiting = [(package, "") for package in dict.fromkeys(packages)]
@@ -47,7 +48,7 @@ def plan(packages: Iterable[str], pyodide: Pyodide, folder: Path | None = None) 
             file = Path(package)
             if not file.is_file():
                 raise SiteFailed(f"there is no wheel {package}")
-            _must_fit(file)
+            _must_fit(file, pyodide.tag)
         else:
             name, rule = _read(package)
             chosen = _best(there.get(name, ()), rule)
@@ -95,7 +96,7 @@ def _read(package: str) -> tuple[str, str]:
     return normal(found[1]), (found[3] or "").replace(" ", "")
 
 
-def _wheels_in(folder: Path | None) -> Mapping[str, list[tuple[str, Path]]]:
+def _wheels_in(folder: Path | None, tag: str | None) -> Mapping[str, list[tuple[str, Path]]]:
     """Versions and files of the wheels that a page can take, by normal name."""
     found: dict[str, list[tuple[str, Path]]] = {}
     if folder is None:
@@ -104,31 +105,23 @@ def _wheels_in(folder: Path | None) -> Mapping[str, list[tuple[str, Path]]]:
         raise SiteFailed(f"there is no folder {folder} of wheels")
     for file in sorted(folder.glob("*.whl")):
         match = _WHEEL.fullmatch(file.name)
-        if match is not None and _fits(match):
+        if match is not None and fits(match[3], match[4], match[5], tag):
             found.setdefault(normal(match[1]), []).append((match[2], file))
     return found
 
 
-def _fits(match: re.Match[str]) -> bool:
-    """Whether it is pure Python, or built for the browser."""
-    return match[5] == "any" or "wasm32" in match[5]
-
-
-def _must_fit(file: Path) -> None:
+def _must_fit(file: Path, tag: str | None) -> None:
     match = _WHEEL.fullmatch(file.name)
-    if match is None or not _fits(match):
+    if match is None or not fits(match[3], match[4], match[5], None):
         raise SiteFailed(f"{file.name} is no wheel that a page can take: it must end in -none-any.whl or -wasm32.whl")
+    if not fits(match[3], match[4], match[5], tag):
+        raise SiteFailed(f"{file.name} is a wheel for another Python than the page's, which is {tag}")
 
 
 def _best(found: Iterable[tuple[str, Path]], rule: str) -> Path | None:
-    """The newest one, or the one of the version that is asked for."""
-    exact = rule.lstrip("=") if rule.startswith("==") else ""
-    fitting = [(_number(version), file) for version, file in found if not exact or version == exact]
-    return max(fitting)[1] if fitting else None
-
-
-def _number(version: str) -> tuple[Any, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version))
+    """The newest one that is asked for; what comes before a release only where there is nothing else."""
+    fitting = [(is_final(version), order_of(version), file) for version, file in found if satisfies(version, rule)]
+    return max(fitting)[2] if fitting else None
 
 
 def _needs(file: Path) -> list[str]:

@@ -94,6 +94,46 @@ def test_of_several_versions_the_newest_is_taken_or_the_one_that_is_asked_for(tm
     assert plan(["counts==3"], usual, folder).load == ["counts==3"], "then the index is asked"
 
 
+@pytest.mark.parametrize(
+    ("asked", "taken"),
+    [
+        ("counts", "1.10"), ("counts>=1.10", "1.10"), ("counts<1.10", "1.9.post1"), ("counts~=1.9.0", "1.9.post1"),
+        ("counts!=1.10,<=1.9", "1.9"), ("counts==1.9.*", "1.9.post1"), ("counts >= 1.2, < 1.9.0", None),
+        ("counts==2.0rc1", "2.0rc1"), ("counts>1.10", "2.0rc1"), ("counts===1.9", "1.9"), ("counts>=3", None),
+        ("counts==1.9.0", "1.9"),
+    ],
+)  # fmt: skip
+def test_a_requirement_is_met_by_a_wheel_of_the_folder_or_asked_of_the_index(
+    asked: str, taken: str | None, tmp_path: Path, usual: Pyodide
+) -> None:
+    """What comes before a release is not the newest one."""
+    for version in ("1.9", "1.9.post1", "1.10", "2.0rc1", "2.0.dev3", "1.10a2"):
+        wheel(tmp_path, "counts", version)
+    assert plan([asked], usual, tmp_path).load == [asked if taken is None else f"counts-{taken}-py3-none-any.whl"]
+
+
+def test_of_wheels_for_several_pythons_the_page_gets_the_one_for_its_own(tmp_path: Path) -> None:
+    """Those for others are no files that it could load; that was seen by participants only."""
+    for tag in ("cp312-cp312-pyodide_2024_0_wasm32", "cp313-cp313-pyodide_2025_0_wasm32", "py2-none-any"):
+        wheel(tmp_path / "wheels", "fast", tag=tag)
+    wheel(tmp_path / "wheels", "stable", tag="cp310-abi3-pyodide_2024_0_wasm32")
+    wheel(tmp_path / "wheels", "pure", tag="py2.py3-none-any")
+    wheel(tmp_path / "wheels", "later", tag="py313-none-any")
+
+    def taken(version: str, name: str) -> list[str]:
+        return plan([name], pyodide_of(f"https://cdn.test/pyodide/v{version}/full/"), tmp_path / "wheels").load
+
+    for version, tag in (("0.26.4", "cp312-cp312-pyodide_2024_0"), ("0.28.3", "cp313-cp313-pyodide_2025_0")):
+        assert taken(version, "fast") == [f"fast-1.0-{tag}_wasm32.whl"]
+        assert taken(version, "stable") == ["stable-1.0-cp310-abi3-pyodide_2024_0_wasm32.whl"]
+        assert taken(version, "pure") == ["pure-1.0-py2.py3-none-any.whl"]
+    assert taken("314.0.7", "fast") == ["fast"], "the index may have one"
+    assert taken("0.26.4", "later") == ["later"]
+    assert taken("0.28.3", "later") == ["later-1.0-py313-none-any.whl"]
+    with pytest.raises(SiteFailed, match=r"fast-.* is a wheel for another Python than the page's, which is cp314"):
+        plan([str(next((tmp_path / "wheels").glob("fast-*cp312*")))], pyodide_of(USUAL_PYODIDE))
+
+
 def test_what_a_wheel_needs_of_pyodide_is_loaded_before_it(tmp_path: Path) -> None:
     """The page's own copy has numpy: the wheel needs it while it is imported."""
     source = pyodide_of(pyodide_in(tmp_path / "pyodide", "numpy", "micropip"))
