@@ -87,7 +87,7 @@ def write(
         if pseudonyms is not None:
             pseudonyms.write()
         for out, work in works.items():
-            _put_in_place(work, out)
+            put_in_place(work, out)
     return done._replace(out=targets)
 
 
@@ -192,11 +192,30 @@ def _free(out: Path) -> None:
         raise UsageError(f"{out} has {foreign[0]!r} in it, which no export writes; give a new or an empty folder")
 
 
-def _put_in_place(work: Path, out: Path) -> None:
+def put_in_place(work: Path, out: Path) -> None:
+    """Have a folder that was made take another one's place, if there is one. Raises OSError."""
     work.chmod(0o755)
-    if out.exists():
-        with beside(out) as old:
-            out.rename(old / "old")
-            work.rename(out)
-    else:
-        work.rename(out)
+    out = out.resolve()  # what leads there still does
+    if not out.exists():
+        shutil.move(work, out)
+        return
+    with beside(out) as old:
+        if not _is_stood_in(out):
+            try:
+                out.rename(old / "old")
+            except OSError:
+                pass  # a disk that is mounted there, or a folder of another system that somebody looks into
+            else:
+                shutil.move(work, out)
+                return
+        for place, into in ((out, old), (work, out)):
+            for each in list(place.iterdir()):
+                shutil.move(each, into / each.name)
+
+
+def _is_stood_in(folder: Path) -> bool:
+    """Whether this process is in it: whoever called it would be in a folder that is gone."""
+    try:
+        return Path.cwd().is_relative_to(folder)
+    except OSError:
+        return False

@@ -8,13 +8,12 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Final
 
 from pycore.errors import ConfigError
-from pycore.export.writing import beside
+from pycore.export.writing import beside, put_in_place
 from pycore.film.pictures import DATA, Shot
 from pycore.install.modules import imports
 from pycore.site.pages import web
@@ -114,10 +113,7 @@ def new_folder(out: Path) -> Iterator[Path]:
     with beside(out) as work:
         yield work
         if any(work.iterdir()):
-            work.chmod(0o755)
-            if out.exists():
-                shutil.rmtree(out)
-            work.rename(out)
+            put_in_place(work, out)
 
 
 def _template() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -112,3 +113,42 @@ def test_nothing_that_is_read_or_written_besides_is_replaced(tmp_path: Path) -> 
     assert json.loads((game / "game.json").read_text())["game_id"] == "mesh"
     page = tmp_path / "report.html"
     assert [said("report", game, "--out", page)[0] for _ in range(2)] == [0, 0]
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_tables_take_their_place_where_somebody_stands_and_where_a_link_leads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link: bool
+) -> None:
+    """`--csv .` in a new folder ended with a traceback; a link was replaced by a folder, and led nowhere any more."""
+    game, there, tables = stored(tmp_path / "game", about=True), tmp_path / "there", tmp_path / "tables"
+    there.mkdir()
+    if link:
+        tables.symlink_to(there)
+    else:
+        monkeypatch.chdir(there)
+        tables = Path(".")
+    number = there.stat().st_ino
+    for _ in range(2):
+        status, text = said("export", game, "--csv", tables)
+        assert status == 0, text
+        assert {"columns.json", "frames.csv"} <= {path.name for path in there.iterdir()}
+        assert link or there.stat().st_ino == number
+    assert tables.is_symlink() is link
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_folder_that_cannot_be_moved_gets_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one at which a disk is mounted."""
+    game, tables = stored(tmp_path / "game", about=True), tmp_path / "tables"
+    assert said("export", game, "--csv", tables)[0] == 0
+    (tables / "frames.csv").write_text("old")
+    rename = Path.rename
+
+    def busy(self: Path, target: Any) -> Path:
+        if self == tables:
+            raise OSError(errno.EBUSY, "Device or resource busy", str(self))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", busy)
+    assert said("export", game, "--csv", tables)[0] == 0
+    assert (tables / "frames.csv").read_text().startswith("game_id,")
