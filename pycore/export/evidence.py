@@ -82,7 +82,8 @@ def evidence_of(files: GameFiles) -> Evidence:
     about = read_about(files.about)
     metrics: dict[str, dict[str, Any]] = {}
     header = None if agreement is None else agreement.header
-    game_id = header.get("game_id") if header is not None else about.get("game_id")
+    seen = open_experience(files.experienced[0]).header if files.experienced else {}
+    game_id = (header or about or seen).get("game_id")
     for path in files.metrics:
         of = read_metrics(path)
         game_id = of["gameId"] if game_id is None else game_id
@@ -94,7 +95,7 @@ def evidence_of(files: GameFiles) -> Evidence:
         metrics[player] = of
     if about and about["game_id"] != game_id:
         raise NotOneGame(f"{files.about} is of game {about['game_id']}, not of {game_id}")
-    players = [str(player) for player in (header or about).get("players", metrics)]
+    players = [str(player) for player in (header or about or ({} if metrics else seen)).get("players", metrics)]
     for player in metrics:
         if player not in players:
             raise NotOneGame(f"there are metrics of player {player}, who is none of {', '.join(players)}")

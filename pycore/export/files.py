@@ -60,7 +60,7 @@ def games_of(paths: Sequence[Path]) -> list[GameFiles]:
     given: GameFiles | None = None
     for path in paths:
         if path.is_dir():
-            inside = [game for game in map(_folder, _folders(path)) if game.records or game.metrics or game.incomplete]
+            inside = [game for game in map(game_in, _folders(path)) if _is_game(game)]
             if not inside:
                 raise ConfigError(f"{path} has no trajectory-*.jsonl and no metrics-*.json, and no folder in it has")
             found += inside
@@ -111,15 +111,34 @@ def with_metrics(games: Sequence[GameFiles], metrics: Sequence[Path]) -> None:
 
 
 def _folders(path: Path) -> list[Path]:
-    """A folder, and those in it but hidden ones: what editors and an export that was killed leave is no game."""
-    found = []
-    for folder, inside, _ in os.walk(path):
+    """A folder, and those in it or where links in it lead, each once; but no hidden ones: what editors leave, and an
+    export that was killed, is no game. Raises ConfigError for one that cannot be read: nothing is left out in silence.
+    """
+
+    def unread(error: OSError) -> None:
+        raise ConfigError(f"cannot read {error.filename}: {error.strerror}") from error
+
+    found: dict[str, Path] = {}
+    for folder, inside, _ in os.walk(path, onerror=unread, followlinks=True):
+        if found.setdefault(os.path.realpath(folder), Path(folder)) != Path(folder):
+            inside.clear()
         inside[:] = [name for name in inside if not name.startswith(".")]
-        found.append(Path(folder))
-    return sorted(found)
+    return sorted(found.values())
 
 
-def _folder(folder: Path) -> GameFiles:
+def _is_game(files: GameFiles) -> bool:
+    """Whether there is anything of a game: what the server knew of one, for whom nothing was stored, is something. A
+    file that is only called so is not."""
+    if files.records or files.metrics or files.incomplete or files.experienced:
+        return True
+    try:
+        return bool(read_about(files.about).get("players"))
+    except RecordError:
+        return False
+
+
+def game_in(folder: Path) -> GameFiles:
+    """The files of a game that lie in a folder, whatever there is."""
     game = GameFiles(folder)
     names = sorted(path.name for path in folder.iterdir() if path.is_file())
     for name in names:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pycore.errors import UsageError
-from pycore.export.files import GameFiles, by_game, games_of, read_about
+from pycore.export.files import GameFiles, by_game, game_in, games_of, read_about
 
 
 class Source(NamedTuple):
@@ -47,9 +47,7 @@ def of_database(url: str, work: Path, game: str | None = None) -> Iterator[list[
         folder = work / urllib.parse.quote(item.game_id, safe="")
         try:
             export_game(store, item, folder)
-            found = games_of([folder]) if any(folder.iterdir()) else []
-            known = folder / "game.json"
-            yield found[0] if found else GameFiles(folder, about=known if known.is_file() else None)
+            yield game_in(folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

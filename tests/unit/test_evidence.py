@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -91,6 +93,34 @@ def test_what_hidden_folders_hold_is_no_game(tmp_path: Path) -> None:
     shutil.copy(game / "trajectory-0.jsonl", hidden / "trajectory-0-checkpoint.jsonl")
     assert said("verify", tmp_path / "study") == (0, "reconciled: mesh: 2 records, 100 frames\n")
     assert said("export", tmp_path / "study", "--csv", tmp_path / "tables")[0] == 0
+
+
+def test_where_links_lead_is_part_of_a_study_and_each_folder_once(tmp_path: Path) -> None:
+    """A pilot that lay elsewhere, and was linked, was left out without a word."""
+    study = tmp_path / "study"
+    stored(study / "game")
+    stored(tmp_path / "pilot" / "of spring")
+    (study / "pilot").symlink_to(tmp_path / "pilot", target_is_directory=True)
+    (study / "again").symlink_to(study, target_is_directory=True)
+    assert said("verify", study) == (0, "reconciled: mesh: 2 records, 100 frames\n" * 2)
+
+
+def test_a_folder_that_cannot_be_read_is_told_and_not_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its game was in no table, and the command said that it is done."""
+    study = tmp_path / "study"
+    stored(study / "game")
+    (study / "another's").mkdir()
+    scandir = os.scandir
+
+    def closed(path: Any) -> Any:
+        if str(path).endswith("another's"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    for command in (["verify", study], ["export", study, "--csv", tmp_path / "t"], ["report", study]):
+        status, text = said(*command)
+        assert (status, "another's: Permission denied" in " ".join(text.split())) == (2, True)
 
 
 def test_metrics_that_are_named_beside_a_folder_are_of_its_game(tmp_path: Path) -> None:

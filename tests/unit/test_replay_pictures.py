@@ -230,12 +230,12 @@ def test_what_is_not_true_leaves_no_page_and_no_pictures(game: Path) -> None:
     file = game / "trajectory-0.jsonl"
     file.write_text(changed(file.read_text(), 90, lambda value: value["rewards"].update({"1": 77})))
     page, out, lines = game.parent / "page.html", game.parent / "frames", game.parent / "lines.jsonl"
-    page.write_text("old")
+    page.write_text("<!doctype html>old")
     words = ("--html", page, "--frames", out, "--out", lines)
     result = run(file, "--env", f"{game / 'drawn.py'}:make_arrays", *words)
     assert result.exit_code == 1, result.output
     assert "frames shown" not in result.output
-    assert page.read_text() == "old"
+    assert page.read_text() == "<!doctype html>old"
     assert sorted(path.name for path in game.parent.iterdir()) == ["game", "page.html"]
 
 

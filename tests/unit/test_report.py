@@ -242,14 +242,14 @@ def test_what_cannot_be_read_is_refused_and_an_earlier_report_stays(
 ) -> None:
     """With the line and the reason; nothing half is left, no figures and no mapping either."""
     game = study(tmp_path) / "mesh"
-    (tmp_path / "report.html").write_text("earlier")
+    (tmp_path / "report.html").write_text("<!doctype html>earlier")
     text = (game / file).read_text()
     assert damage(text) != text
     (game / file).write_text(damage(text))
     result = run(game, "-o", tmp_path / "report.html", "--figures", tmp_path / "figures")
     assert result.exit_code == 2, result.output
     assert said in " ".join(result.output.split())
-    assert (tmp_path / "report.html").read_text() == "earlier"
+    assert (tmp_path / "report.html").read_text() == "<!doctype html>earlier"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "study"]
 
 

@@ -141,3 +141,32 @@ def test_a_file_that_could_not_be_written_whole_is_not_there(
         store.close()
     assert (out / "trajectory-0.jsonl").read_bytes() == before
     assert sorted(path.name for path in out.iterdir()) == ["game.json", "trajectory-0.jsonl"]
+
+
+def test_a_game_of_which_nothing_was_stored_keeps_no_study_from_being_exported(url: str, tmp_path: Path) -> None:
+    """As where both have closed the page at once; by its folder it was left out without a word. One has its picture
+    alone, of one there is no row of the game."""
+    seen = '{"game_id":"%s","player":0,"players":[0,1],"pycore_experienced":1}\n'
+    store = DataStore(url)
+    try:
+        for game in ("g", "h"):
+            asyncio.run(store.put_game({**GAME, "game_id": game}))
+        for game in ("h", "i"):
+            asyncio.run(store.put_experienced(game, "0", 0, True, seen % game, 1.0))
+    finally:
+        store.close()
+    assert run(url, "--out", str(tmp_path / "study")).exit_code == 0
+    tables = []
+    for number, words in enumerate((["--database", url], [str(tmp_path / "study")])):
+        out = tmp_path / f"tables-{number}"
+        result = CliRunner().invoke(cli, ["export", *words, "--csv", str(out)])
+        assert result.exit_code == 0, result.output
+        tables.append((out / "sessions.csv").read_text())
+        result = CliRunner().invoke(cli, ["report", *words, "--out", str(tmp_path / "report.html")])
+        assert result.exit_code == 0, result.output
+    assert tables[0] == tables[1]
+    rows = [(row["game_id"], row["player"], row["subject"]) for row in csv.DictReader(tables[0].splitlines())]
+    subjects = {"g": "anna", "h": "anna", "i": ""}
+    assert rows == [row for game, anna in subjects.items() for row in ((game, "0", anna), (game, "1", ""))]
+    result = CliRunner().invoke(cli, ["verify", str(tmp_path / "study")])
+    assert (result.exit_code, result.output.count("there is no record")) == (1, 3)
