@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from pycore.audit.comparison import Frame, difference_elsewhere, digests
 from pycore.errors import ConfigError
+from pycore.factory import parts_of
 from pycore.install.wheel import core_wheel
 
 __all__ = ["difference", "digests", "needs", "play"]
@@ -146,7 +147,7 @@ def needs(folder: Path, subject: str) -> tuple[str, Path, str]:
         raise ConfigError("Node is not on the path; --pyodide runs Pyodide under Node 18 or newer")
     if not (folder / "pyodide.mjs").is_file():
         raise ConfigError(f"{folder} has no pyodide.mjs; give the folder of a Pyodide distribution")
-    path, _, factory = subject.rpartition(":") if ".py:" in subject else (subject, "", "make_env")
+    path, factory = parts_of(subject)
     file = Path(path)
     if file.suffix != ".py" or not file.is_file():
         raise ConfigError(f"--pyodide needs the environment as a file, file.py:factory, and not {subject}")

@@ -107,7 +107,7 @@ _CAPTURE = (
     "a load",
     (
         "let step() read and change nothing but attributes, not what lies in a module, a class, a memo or a library of "
-        "C, and walk no set; or give get_state() and set_state()"
+        "C, compare texts and tuples by == and not by `is`, and walk no set; or give get_state() and set_state()"
     ),
 )
 """How saving and loading are called, and the way out."""

@@ -22,7 +22,7 @@ from array import array
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from functools import cache
+from functools import lru_cache, partial
 from operator import itemgetter
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any, Final
@@ -192,13 +192,14 @@ class _Forms:
         # come by it, the others by what can be seen of each.
         return {b"set": [self.of(member, depth + 2) for member in self._sorted(value)]}
 
-    def _sorted(self, members: Iterable[Any]) -> list[Any]:
+    def _sorted(self, members: Iterable[Any], step: int = 0) -> list[Any]:
+        """Nearly always the plain attributes are enough; to look further takes longer."""
+        look = (self._rank, partial(self._look, steps=2), partial(self._look, steps=SEEN))[step]
+        ranked = sorted([(look(member), member) for member in members], key=_FIRST)
         found: list[Any] = []
-        ranked = sorted([(self._rank(member), member) for member in members], key=_FIRST)
         for _, alike in itertools.groupby(ranked, _FIRST):
             group = [member for _, member in alike]
-            # Nearly always attributes are enough, and to look further takes longer.
-            found += group if len(group) == 1 else sorted(group, key=self._look)
+            found += group if len(group) == 1 or step == 2 else self._sorted(group, step + 1)
         return found
 
     def _rank(self, member: Any) -> tuple[int, str]:
@@ -209,7 +210,7 @@ class _Forms:
         seen = sorted((name, repr(item)) for name, item in {**attributes, **slots}.items() if type(item) in PLAIN)
         return len(self._seen), f"{_named(type(member))} {seen}"
 
-    def _look(self, value: Any, steps: int = SEEN) -> str:
+    def _look(self, value: Any, steps: int) -> str:
         """What can be seen of a value within some steps, the same in every process."""
         kind: Any = type(value)
         if kind in PLAIN or (_valued(kind) and kind is not frozenset and is_exact(kind)):
@@ -288,7 +289,7 @@ def _is_value(value: Any, kind: Any) -> bool:
     return found if found is not None else leads_nowhere(bare_state(value))
 
 
-@cache
+@lru_cache(maxsize=1024)  # some games make classes without end
 def _valued(kind: Any) -> bool | None:
     """Whether all objects of a type are values; None: those whose attributes lead nowhere."""
     if kind in VALUES:
@@ -302,7 +303,7 @@ def _valued(kind: Any) -> bool | None:
     return None if has_own_hash(kind) else False
 
 
-@cache
+@lru_cache(maxsize=1024)
 def _is_handed_out(kind: Any) -> bool:
     """Whether objects of a type may be short ones that lead to no object: lists, arrays, what C makes of numbers, as
     vectors and rectangles of pygame. Generators of random numbers are known by being one."""

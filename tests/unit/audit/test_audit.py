@@ -15,6 +15,7 @@ from optional import needs_numpy
 
 from pycore.audit import Finding, Report
 from pycore.audit.objects import oddities
+from pycore.audit.pyodide import needs
 from pycore.audit.running import audit
 from pycore.audit.sampling import sampled, script
 from pycore.audit.source import findings_of_source
@@ -434,6 +435,8 @@ def test_pyodide_needs_its_folder_and_a_file() -> None:
         audit(f"{FILE}:Fit", pyodide=FILE.parent)
     with pytest.raises(ConfigError, match="needs the environment as a file"):
         audit("audited:Fit", pyodide=distributions.released(NEWEST))
+    # A colon with nothing behind it is the usual function, as everywhere.
+    assert needs(Path(distributions.released(NEWEST)), f"{FILE}:")[1:] == (FILE, "make_env")
 
 
 # -- parts -----------------------------------------------------------------------------------------------------------
