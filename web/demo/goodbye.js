@@ -11,6 +11,7 @@ import { SETTLING } from './handed.js';
 export class Goodbye {
   #socket;
   #unheard = false;
+  #times = 0;
 
   /** @param {import('../core/socket.js').Socket} socket */
   constructor(socket) {
@@ -19,7 +20,12 @@ export class Goodbye {
 
   say() {
     this.#unheard = true;
-    this.#socket.request('leave_game', {}).then(() => this.heard(), () => {
+    this.#times += 1;
+    const time = this.#times;
+    this.#socket.request('leave_game', {}).then((reply) => {
+      // The answer to an earlier one says nothing of what was left since.
+      if (reply?.status === 'ok' && time === this.#times) this.heard();
+    }, () => {
       // There is no connection, or no answer came by it: it is said again in the next one.
     });
   }
@@ -29,7 +35,7 @@ export class Goodbye {
     if (this.#unheard) this.say();
   }
 
-  /** The server has answered, or another game has begun. */
+  /** The server has heard it, or another game has begun. */
   heard() {
     this.#unheard = false;
   }

@@ -40,7 +40,7 @@ const { report, status } = await import('../../../web/demo/status.js');
 function waiting(create = () => { throw new Error('unfit'); }) {
   elements.clear();
   const [sent, heard, watchers] = [[], [], []];
-  const line = { dead: false };
+  const line = { dead: false, answer: 'ok' };
   const into = (event, data) => { if (!line.dead) sent.push([event, data]); };
   const socket = {
     connected: true, refusal: '', rtt: NaN, onState: (watcher) => { watchers.push(watcher); }, onEvent: (listener) => { heard.push(listener); return () => {}; },
@@ -48,7 +48,7 @@ function waiting(create = () => { throw new Error('unfit'); }) {
     request: async (event, data) => {
       if (socket.connected) into(event, data);
       if (!socket.connected || line.dead) throw new Error('no answer');
-      return { status: 'ok' };
+      return { status: line.answer };
     },
   };
   /** Its connection goes, or is there again. */
@@ -131,6 +131,18 @@ test('who asks for another game while the connection is away, or going, has left
   connects(false);
   connects(true);
   assert.deepEqual(told(), ['join_game'], 'it was heard');
+  visit.leave();
+  line.answer = 'error';
+  connects(false);
+  visit.leave();
+  connects(true);
+  await settled();
+  connects(false);
+  line.answer = 'ok';
+  connects(true);
+  assert.deepEqual(told().filter((event) => event === 'leave_game').length, 3, 'a refusal is no hearing');
+  await settled();
+  visit.join();
   begins();
   told();
   // The browser does not know yet that nothing arrives any more.
