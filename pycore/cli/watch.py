@@ -160,16 +160,17 @@ def table_over(found: dict[str, Any]) -> Any:
     from rich.table import Table
 
     rows = Table(title=_many(len(found["games"]), found.get("next")), title_justify="left", expand=False)
-    for name in ("game", "began", "lasted", "ended", "episodes", "frames", "players"):
+    for name in ("game", "began (UTC)", "lasted", "ended", "episodes", "frames", "players"):
         rows.add_column(name, justify="right" if name in ("lasted", "episodes", "frames") else "left")
     for game in found["games"]:
-        lasted = None if game.get("ended") is None else round(game["ended"] - game["started"])
+        # The clock may have been set back meanwhile.
+        lasted = None if game.get("ended") is None else max(0, round(game["ended"] - game["started"]))
         episodes, complete = game.get("episodes"), game.get("complete")
         stored = "none stored" if episodes == 0 else _shown(episodes)
         players = [f"{_called(each)}: {'policy' if each.get('policy') else each.get('reason') or '–'}"
                    for each in game["players"]]  # fmt: skip
         cells = [
-            _name(game), time.strftime("%Y-%m-%d %H:%M", time.localtime(game["started"])), _shown(lasted, " s"),
+            _name(game), time.strftime("%Y-%m-%d %H:%M", time.gmtime(game["started"])), _shown(lasted, " s"),
             ENDS.get(game.get("how", ""), "–"),
             f"{stored}, {episodes - complete} without an end" if episodes and episodes > complete else stored,
             _shown(game.get("frames")), ", ".join(players),

@@ -167,7 +167,8 @@ def export_game(store: DataStore, game: GameData, out: Path) -> list[Path]:
             written += _write_trajectory(store, game.game_id, player, data, out / f"trajectory-{name}.jsonl")
         if data.experienced:
             path = out / (f"experienced-{name}.jsonl" + (INCOMPLETE if data.experienced_missing else ""))
-            _write_all(path, (_experienced_part(store, game.game_id, player, part) for part in data.experienced))
+            parts = (_experienced_part(store, game.game_id, player, part) for part in data.experienced)
+            _write_all(path, parts if data.experienced_missing else _whole_lines(parts))
             written.append(path)
         for kind in ("trajectory", "experienced"):
             _not_incomplete_any_more(out / f"{kind}-{name}.jsonl", written)
@@ -222,6 +223,14 @@ def _write_trajectory(store: DataStore, game_id: str, player: str, data: PlayerD
         _write_all(everything, _pieces_of(store, game_id, player, data, whole=False))
         written.append(everything)
     return written
+
+
+def _whole_lines(texts: Iterable[bytes]) -> Iterator[bytes]:
+    """Texts, but for the beginning of a line of which the rest never came: a long one is stored in several parts."""
+    rest = b""
+    for text in texts:
+        whole, end, rest = (rest + text).rpartition(b"\n")
+        yield whole + end
 
 
 def _not_incomplete_any_more(path: Path, written: Sequence[Path]) -> None:

@@ -170,3 +170,20 @@ def test_a_game_of_which_nothing_was_stored_keeps_no_study_from_being_exported(u
     assert rows == [row for game, anna in subjects.items() for row in ((game, "0", anna), (game, "1", ""))]
     result = CliRunner().invoke(cli, ["verify", str(tmp_path / "study")])
     assert (result.exit_code, result.output.count("there is no record")) == (1, 3)
+
+
+def test_a_long_line_of_which_the_rest_never_came_keeps_no_record_from_being_read(url: str, tmp_path: Path) -> None:
+    """What many players with large actions were shown is more than a part has: a page that was closed in between left
+    a file that every command refused, and the study with it."""
+    store = DataStore(url)
+    head = '{"game_id":"g","player":0,"players":[0,1],"pycore_experienced":1}\n'
+    first = head + '{"episode":0,"event":"hidden","frame":0,"ti'
+    try:
+        asyncio.run(store.put_game(GAME))
+        for part, text in enumerate((first, 'me_ms":1}\n{"episode":0,"event":"sho')):
+            asyncio.run(store.put_experienced("g", "0", part, False, text, 1.0))
+    finally:
+        store.close()
+    assert run(url, "--game", "g", "--out", str(tmp_path / "out")).exit_code == 0
+    lines = (tmp_path / "out" / "experienced-0.jsonl").read_text().splitlines()
+    assert [json.loads(line).get("event") for line in lines] == [None, "hidden"]

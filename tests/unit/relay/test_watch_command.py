@@ -12,7 +12,7 @@ from relay_support import Relay, running
 from test_relay_watching import TOKEN, metrics
 
 from pycore.cli import cli
-from pycore.cli.watch import table
+from pycore.cli.watch import table, table_over
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +106,12 @@ def test_a_mistake_is_one_sentence_and_exit_status_2(watched: Relay, words: list
     assert done.exit_code == 2
     assert said in done.output
     assert "Traceback" not in done.output
+
+
+def test_when_a_game_began_is_told_as_pycore_data_tells_it_and_no_game_lasts_less_than_nothing() -> None:
+    """Whatever the time zone of the terminal is, and though the server's clock was set back."""
+    game = {"game_id": "0123456789", "started": 1.7e9, "ended": 1.7e9 - 60, "players": [], "episodes": 0}
+    rows = table_over({"games": [game], "next": None})
+    cells = {str(column.header): next(iter(column.cells)) for column in rows.columns}
+    assert cells["began (UTC)"] == "2023-11-14 22:13"
+    assert cells["lasted"] == "0 s"
