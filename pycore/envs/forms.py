@@ -46,7 +46,9 @@ TABLED: Final = frozenset({list, dict, set, deque, array, bytearray, OrderedDict
 OF_C: Final = 1 << 9
 """The flag of a type that classes in Python have, and those in C have not, but for a few."""
 SHORT: Final = 1024
-"""Items of such a list, those of what is in it among them. What is longer would be told in full at each place."""
+"""Items of such a list, those of what is in it among them. What is longer would be told in full at each place;"""
+MOST: Final = 20_000
+"""and of all of them in a state: thousands of cells may have one list."""
 _ORDERED: Final[tuple[Any, ...]] = (list, tuple, deque)
 _SETS: Final[tuple[Any, ...]] = (set, frozenset)
 SEEN: Final = 4
@@ -72,6 +74,7 @@ class _Forms:
         """What has a number, so that no other object can have its place in memory."""
         self._deep: list[Any] = []
         self._told = 0
+        self._spare = MOST
         self._items = 0
         """Of lists, dictionaries and arrays that were met,"""
         self._again = 0
@@ -129,7 +132,9 @@ class _Forms:
         before = self._items, self._again, len(self._kept)
         self._items += value.size if numpy is not None and kind is numpy.ndarray else _length(value)
         told = self._object(value, depth)
-        if self._items - before[0] <= SHORT and (self._again, len(self._kept)) == before[1:]:
+        size = self._items - before[0]
+        if size <= min(SHORT, self._spare) and (self._again, len(self._kept)) == before[1:]:
+            self._spare -= size
             del self._seen[id(self._kept.pop())]
         return told
 

@@ -115,7 +115,13 @@ class View:
         given = {name: value for name, value in (("seed", seed), ("options", options)) if value is not None}
         self.flagged = []
         self._found = None
-        return self.shape.reset(self.env, given)
+        try:
+            return self.shape.reset(self.env, given)
+        except TypeError as error:
+            if options is not None or "missing" not in str(error) or "'options'" not in str(error):
+                raise
+        # It has no default for them.
+        return self.shape.reset(self.env, {**given, "options": None})
 
     def step(self, actions: dict[Any, Any]) -> Any:
         """One frame: observations, rewards, terminations, truncations and infos.

@@ -663,6 +663,18 @@ def test_agents_that_have_left_get_no_action() -> None:
     assert adapter.env.actions == [{0: 5, 1: 6}, {1: 8}]
 
 
+def test_a_reset_that_has_no_default_for_its_options_is_told_that_there_are_none() -> None:
+    class Strict(Quiet):
+        told: Any = ()
+
+        def reset(self, seed: int, options: Any) -> Any:  # type: ignore[override]
+            self.told = seed, options
+
+    adapter = adapt(Strict({}, {}, {}, {}, {}))
+    adapter.reset(0)
+    assert adapter.env.told[1:] == (None,)
+
+
 def test_agents_are_put_back_inside_of_a_wrapper_that_only_shows_them() -> None:
     """A tuple is exchanged, and the wrapper's property cannot be set."""
 
