@@ -2,6 +2,7 @@
 /** The policies of a study: those that every page computes, in Python, and those that this one computes, in JavaScript. */
 
 import { FOR_THE_STUDY, PageError, sentence } from './errors.js';
+import { get, patiently } from './fetching.js';
 
 /**
  * The function that a file or package of the study has.
@@ -51,7 +52,11 @@ export async function loadPagePolicies(modules, resolve) {
     /** @type {unknown} */
     let policy;
     try {
-      policy = await (await import(resolve(url))).makePolicy();
+      policy = await patiently(async () => {
+        // An import has no patience, and may be remembered as failed; what was fetched is there for it.
+        await get(resolve(url), 'a policy');
+        return (await import(resolve(url))).makePolicy();
+      });
     } catch (error) {
       throw new PageError('load-policy', `The policy of player ${player} could not be made by ${url}: ${sentence(error)}`,
         `${FOR_THE_STUDY} ${url} has to export makePolicy(), which returns (observation, frame, episode) => action.`);

@@ -174,3 +174,13 @@ test('a module that makes no policy is an error that says whose', async () => {
   }
   await assert.rejects(loadPagePolicies({ 4: module('throw new Error("no network of nerves");') }, as), { message: /no network of nerves/ });
 });
+
+test('a policy that does not come at once, or its weights, are asked for again', async () => {
+  const { asked, pauses } = world([new TypeError('no network'), 200, 503, 200]);
+  const net = module('export async function makePolicy() { const { status } = await fetch("weights.json"); return () => status; }');
+  await loadPagePolicies({ 1: net }, as);
+  assert.deepEqual(asked, [net, net, 'weights.json', 'weights.json']);
+  assert.equal(globalThis.pycorePolicies[1](), 200);
+  assert.equal(pauses.filter((ms) => LOADING.pauses_ms.includes(ms)).length, 2);
+  delete globalThis.pycorePolicies;
+});
