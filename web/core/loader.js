@@ -121,9 +121,10 @@ async function fetchModules(base) {
  * @param {(progress: Progress) => void} progress
  * @param {(message: string) => void} warn
  * @param {string} [manifestURL]
+ * @param {boolean} [plays] whoever only looks at games needs no policies, and may not be able to make them
  * @returns {Promise<Loaded>}
  */
-export async function load(progress, warn, manifestURL = new URL('../manifest.json', import.meta.url).href) {
+export async function load(progress, warn, manifestURL = new URL('../manifest.json', import.meta.url).href, plays = true) {
   progress({ step: 'manifest', fraction: null, bytes: 0 });
   /** @type {Manifest} */
   const manifest = await (await get(manifestURL, 'the manifest')).json();
@@ -165,23 +166,18 @@ export async function load(progress, warn, manifestURL = new URL('../manifest.js
 
   progress({ step: 'game', fraction: null, bytes: 0 });
   const makeEnvironment = await loadGame(pyodide, manifest, resolve);
-  const makePolicies = loadPolicies(pyodide, manifest.policies ?? {});
-  await loadPagePolicies(manifest.page_policies ?? {}, resolve);
-  const makePredictor = manifest.predictor === undefined
-    ? () => undefined
-    : factoryOf(pyodide, manifest.predictor, 'load-predictor');
-  const makeStandIn = manifest.stand_in === undefined ? () => undefined : factoryOf(pyodide, manifest.stand_in, 'load-policy');
+  const { policies = {}, page_policies: scripts = {}, predictor, stand_in: standIn } = plays ? manifest : /** @type {Partial<Manifest>} */ ({});
+  const makePolicies = loadPolicies(pyodide, policies);
+  await loadPagePolicies(scripts, resolve);
+  const makePredictor = predictor === undefined ? () => undefined : factoryOf(pyodide, predictor, 'load-predictor');
+  const makeStandIn = standIn === undefined ? () => undefined : factoryOf(pyodide, standIn, 'load-policy');
   /** @type {Loaded['create']} */
   const createWithPolicies = (config, environment, clock) => {
-    const policies = makePolicies();
-    const predictor = makePredictor();
-    const standIn = makeStandIn();
+    const made = [makePolicies(), makePredictor(), makeStandIn()];
     try {
-      return create(config, environment, clock, policies, predictor, standIn);
+      return create(config, environment, clock, ...made);
     } finally {
-      policies.destroy();
-      predictor?.destroy();
-      standIn?.destroy();
+      for (const each of made) each?.destroy();
     }
   };
 

@@ -58,7 +58,7 @@ export class Pictures {
     this.#places.set(game, place);
     mark(card, true);
     this.#loading ??= load(
-      ({ step }) => { document.body.dataset['step'] = step; }, (message) => console.warn(`[pycore] ${message}`),
+      ({ step }) => { document.body.dataset['step'] = step; }, (message) => console.warn(`[pycore] ${message}`), undefined, false,
     );
     try {
       const loaded = await this.#loading;

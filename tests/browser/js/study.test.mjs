@@ -49,7 +49,7 @@ function python({ raised = null, game = { make_env: () => 'an environment' }, lo
 }
 
 /** Load a site with this manifest; `asked` takes what was fetched. */
-function loading(manifest, asked = []) {
+function loading(manifest, asked = [], plays = true) {
   const whole = { pyodide: { url: './' }, wheel: 'wheels/core.whl', game: 'game/environment.py', ...manifest };
   globalThis.fetch = async (url) => {
     asked.push(url);
@@ -57,7 +57,7 @@ function loading(manifest, asked = []) {
   };
   globalThis.performance.setResourceTimingBufferSize ??= () => {};
   globalThis.window = globalThis;
-  return load(() => {}, () => {}, SITE);
+  return load(() => {}, () => {}, SITE, plays);
 }
 
 test('packages come before the game: from Pyodide, from the site, from the index, in their order', async () => {
@@ -93,6 +93,17 @@ test('pictures are where the manifest is, whatever folder the page lies in', asy
   assert.deepEqual(manifest.images, {
     ball: { src: at('0-ball.png'), size: [8, 8] }, several: { src: at('1.png'), files: { a: at('1.png'), b: at('2.png') } },
   });
+});
+
+test('whoever only watches makes no policy, which may need what its machine has not', async () => {
+  const script = `data:text/javascript,${encodeURIComponent("export const makePolicy = () => { throw new Error('no GPU'); };")}`;
+  const partner = { module: 'partner', factory: 'make_policy' };
+  const manifest = { page_policies: { 1: script }, policies: { 2: partner }, stand_in: partner, predictor: partner };
+  const { did } = python();
+  assert.equal((await loading(manifest, [], false)).makeEnvironment(), 'an environment');
+  assert.ok(!did.includes('import partner'));
+  python({ game: { make_env: () => 'an environment', make_policy: () => {} } });
+  await assert.rejects(loading(manifest), { code: 'load-policy', message: /no GPU/ });
 });
 
 test('a module that is not in the page is named, with the setting that brings it in', async () => {
