@@ -5,6 +5,7 @@
  * What it finds is the page's and the study's to say; what follows from it is Python's.
  */
 
+import { get } from '../core/fetching.js';
 import { MONITOR } from './handed.js';
 
 const page = /** @type {any} */ (window);
@@ -86,6 +87,8 @@ export class Monitor {
  */
 export async function createMonitor(watched, host, tell) {
   if (!watched.config['continuous_monitoring_enabled']) return null;
+  // An import has no patience, and others wait for this page; what was fetched is there for it.
+  await get(new URL('../../continuous_monitor.js', import.meta.url).href, "the page's monitor");
   const { ContinuousMonitor } = await import('../../continuous_monitor.js');
   return new Monitor(new ContinuousMonitor(watched.config), watched, host, tell);
 }
