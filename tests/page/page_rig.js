@@ -70,6 +70,7 @@
         action: me === undefined ? null : actions[String(me)],
         actions: { ...actions },
         at: performance.now(),
+        hidden: document.hidden,
       };
       log.push(entry);
       try {

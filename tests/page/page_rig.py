@@ -168,7 +168,8 @@ class Participant:
 
     @property
     def log(self) -> list[dict[str, Any]]:
-        """Each call of `step`: episode, frame, step, action (own), actions, at, ms, stepped (it gave a result)."""
+        """Each call of `step`: episode, frame, step, action (own), actions, at, ms, hidden, stepped (it gave a
+        result)."""
         return self.page.evaluate("window.rig.log")
 
     @property

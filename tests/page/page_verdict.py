@@ -122,9 +122,9 @@ def altered(
         frame = entry["frame"] + delay
         if frame >= len(rows):
             continue
-        looked = rows[entry["frame"]][f"isFocused.{me}"]
-        compared += bool(looked)
-        meant = entry["action"] or 0 if looked else 0
+        compared += bool(rows[entry["frame"]][f"isFocused.{me}"])
+        # By what it was when the page was asked: on a busy machine it may be hidden when the frame is stepped.
+        meant = 0 if entry["hidden"] else entry["action"] or 0
         did = rows[frame][f"actions.{me}"]
         if did != meant:
             found.append(f"episode {entry['episode']}, frame {frame}: {meant!r} became {did!r}")
