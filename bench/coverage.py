@@ -20,7 +20,7 @@ from typing import Any
 from bench.rows import Row, row
 from tools.paths import ROOT
 from tools.process import Failed
-from tools.suite import LAWS, QUICK, UNIT, WITHOUT
+from tools.steps import LAWS, QUICK, UNIT, WITHOUT
 
 TESTS = (*UNIT, *LAWS, "-m", f"{WITHOUT} and not tooling")
 """Tests of the tools run none of pycore, and one of them is about the page that this is written into."""

@@ -91,8 +91,8 @@ def test_a_file_of_the_truth_is_true_and_every_change_of_it_is_found(tmp_path: P
     log = [{"episode": 0, "frame": t, "action": one["0"], "hidden": t == 40} for t, one in enumerate(actions[3:])]
     rows = [{**row, "isFocused.0": number not in (40, 41)} for number, row in enumerate(table.rows)]
     shown = table._replace(rows=rows, columns=[*table.columns, "isFocused.0"])
-    # Three frames after nobody looked, the default is played, whatever the page had; the tab may have gone behind another
-    # one when the page had been asked, and before the frame was stepped.
+    # Three frames after nobody looked, the default is played, whatever the page had; a tab may have gone behind another
+    # one after the page was asked, and before the frame was stepped.
     log[40]["action"], rows[43]["actions.0"] = 1, 0
     log[41]["action"], rows[44]["actions.0"] = 1, 1
     assert page_verdict.altered(log, [shown], "0", 3) == (95, [])

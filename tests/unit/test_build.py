@@ -10,6 +10,7 @@ import re
 import stat
 import subprocess
 import sys
+import threading
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 
 import build
 from pycore.version import __version__
-from tools import chromium, environment, long, node, suite
+from tools import chromium, environment, long, node, steps, suite
 from tools.paths import NODE_MODULES, ROOT
 from tools.process import Failed, Missing, run
 
@@ -392,7 +393,7 @@ def test_fast_leaves_out_what_takes_long_and_all_adds_it() -> None:
     assert {"schedules", "returns", "browsers", "fuzz"} <= lengthy
     assert [step.name for step in suite.chosen(options_of("test"))] == [n for n in every if n not in lengthy]
     fast = [step.name for step in suite.chosen(options_of("test --fast"))]
-    assert fast == ["edges", "unit", "laws", "lint", "types", "js"]
+    assert fast == ["server", "unit", "edges", "lint", "js", "types", "laws"]
     assert [step.name for step in suite.chosen(options_of("test --only fuzz"))] == ["fuzz"]
     assert [step.name for step in suite.chosen(options_of("test --only js,lint"))] == ["lint", "js"]
     with pytest.raises(Missing, match="no step dance"):
@@ -419,17 +420,17 @@ def test_what_the_documents_say_to_type_is_taken() -> None:
             raise AssertionError(f"build.py {line}") from error
 
 
-def steps_that(*endings: object) -> tuple[suite.Step, ...]:
+def steps_that(*endings: object) -> tuple[steps.Step, ...]:
     """Steps that end so: counts are returned, exceptions raised."""
 
-    def ending(what: object) -> suite.Step:
-        def act(options: argparse.Namespace) -> tuple[suite.Counts, str]:
+    def ending(what: object) -> steps.Step:
+        def act(options: argparse.Namespace) -> tuple[steps.Counts, str]:
             if isinstance(what, Exception):
                 raise what
-            assert isinstance(what, suite.Counts)
+            assert isinstance(what, steps.Counts)
             return what, "fine"
 
-        return suite.Step("step", "a step", act)
+        return steps.Step("step", "a step", act)
 
     return tuple(ending(what) for what in endings)
 
@@ -437,11 +438,11 @@ def steps_that(*endings: object) -> tuple[suite.Step, ...]:
 @pytest.mark.parametrize(
     ("endings", "status", "line"),
     [
-        ([suite.Counts(5, 0, 1), suite.Counts(1)], 0, "6 passed, 0 failed, 1 skipped"),
-        ([suite.Counts(5), suite.Broken("bad", suite.Counts(2, 3))], 1, "7 passed, 3 failed"),
-        ([suite.Counts(5), Missing("no Chromium")], 1, "5 passed, 1 failed"),
-        ([suite.Counts(5), ZeroDivisionError("a bug of the suite")], 1, "5 passed, 1 failed"),
-        ([suite.Counts()], 1, "0 passed, 0 failed"),
+        ([steps.Counts(5, 0, 1), steps.Counts(1)], 0, "6 passed, 0 failed, 1 skipped"),
+        ([steps.Counts(5), steps.Broken("bad", steps.Counts(2, 3))], 1, "7 passed, 3 failed"),
+        ([steps.Counts(5), Missing("no Chromium")], 1, "5 passed, 1 failed"),
+        ([steps.Counts(5), ZeroDivisionError("a bug of the suite")], 1, "5 passed, 1 failed"),
+        ([steps.Counts()], 1, "0 passed, 0 failed"),
     ],
 )
 def test_the_end_of_the_suite_is_honest(
@@ -461,6 +462,33 @@ def test_the_end_of_the_suite_is_honest(
             assert str(ending) in out
 
 
+def test_what_tests_nothing_by_the_clock_goes_on_behind_the_pages_with_what_they_leave(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its processes come last where a thread can ask for it; how it ended is told with the others."""
+    play, played = threading.Event(), threading.Event()
+    nice = [sys.executable, "-c", "import os; print(os.nice(0))"]
+
+    def pages(options: argparse.Namespace) -> tuple[steps.Counts, str]:
+        assert play.wait(20), "the laws wait for the pages"
+        played.set()
+        return steps.Counts(1), steps.command(nice)[1]
+
+    def laws(options: argparse.Namespace) -> tuple[steps.Counts, str]:
+        play.set()
+        assert played.wait(20), "the pages wait for the laws"
+        return steps.Counts(2), steps.command(nice)[1]
+
+    made = (steps.Step("laws", "", laws, behind=True), steps.Step("pages", "", pages, browser=True))
+    monkeypatch.setattr(suite, "STEPS", made)
+    assert suite.main(options_of("test")) == 0
+    told = capsys.readouterr().out
+    last = 19 if sys.platform == "linux" else os.nice(0)
+    assert re.search(rf"== pages: passed .*\n{os.nice(0)}\n", told)
+    assert re.search(rf"== laws: passed .*\n{last}\n", told)
+    assert told.endswith("3 passed, 0 failed, 0 skipped in " + told.rpartition(" in ")[2])
+
+
 @pytest.mark.slow
 def test_pytest_failures_reach_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Real pytest runs: failures, errors and skips are counted, and a run that collects nothing is no success."""
@@ -475,22 +503,22 @@ def test_pytest_failures_reach_the_end(tmp_path: Path, monkeypatch: pytest.Monke
         "@pytest.mark.skip\ndef test_left(): pass\n"
         "def test_error(nothing): pass\n"
     )
-    monkeypatch.setattr(suite, "ROOT", tmp_path)
+    monkeypatch.setattr(steps, "ROOT", tmp_path)
     options = options_of("test")
     options.pytest_arguments = ["-p", "no:cacheprovider"]
-    with pytest.raises(suite.Broken) as error:
-        suite.pytest(sys.executable, ["tests"], "", options)
-    assert error.value.counts == suite.Counts(1, 2, 1)
+    with pytest.raises(steps.Broken) as error:
+        steps.pytest(sys.executable, ["tests"], "", options)
+    assert error.value.counts == steps.Counts(1, 2, 1)
     options.pytest_arguments += ["-k", "good"]
-    assert suite.pytest(sys.executable, ["tests"], "", options)[0] == suite.Counts(1, 0, 0)
+    assert steps.pytest(sys.executable, ["tests"], "", options)[0] == steps.Counts(1, 0, 0)
     options.pytest_arguments = ["-p", "no:cacheprovider", "tests/test_some.py::test_good"]
-    assert suite.pytest(sys.executable, ["tests"], "", options)[0] == suite.Counts(1, 0, 0)
-    assert suite.pytest(sys.executable, ["tests/more"], "", options)[0] == suite.Counts()
+    assert steps.pytest(sys.executable, ["tests"], "", options)[0] == steps.Counts(1, 0, 0)
+    assert steps.pytest(sys.executable, ["tests/more"], "", options)[0] == steps.Counts()
     options.pytest_arguments = []
-    with pytest.raises(suite.Broken):
-        suite.pytest(sys.executable, ["tests"], "nosuchmark", options)
-    with pytest.raises(suite.Broken, match="no tests"):
-        suite.pytest(sys.executable, ["elsewhere"], "", options)
+    with pytest.raises(steps.Broken):
+        steps.pytest(sys.executable, ["tests"], "nosuchmark", options)
+    with pytest.raises(steps.Broken, match="no tests"):
+        steps.pytest(sys.executable, ["elsewhere"], "", options)
 
 
 @pytest.mark.slow
@@ -504,11 +532,11 @@ def test_a_step_that_passed_says_why_it_left_tests_out(
         "def test_good(): pass\n"
         "@pytest.mark.skip(reason='there is no moon')\ndef test_left(): pass\n"
     )
-    monkeypatch.setattr(suite, "ROOT", tmp_path)
+    monkeypatch.setattr(steps, "ROOT", tmp_path)
     options = options_of("test")
     options.pytest_arguments = ["-p", "no:cacheprovider", "-ra"]
-    counts, output = suite.pytest(sys.executable, ["tests"], "", options)
-    suite.report(suite.Outcome("some", counts, 1.0, "", output))
+    counts, output = steps.pytest(sys.executable, ["tests"], "", options)
+    suite.report(steps.Outcome("some", counts, 1.0, "", output))
     told = capsys.readouterr().out.splitlines()
     assert any(line.startswith("SKIPPED") and "there is no moon" in line for line in told)
     assert told[-1].startswith("1 passed, 1 skipped")
@@ -527,19 +555,20 @@ def test_every_unit_test_belongs_to_one_step(monkeypatch: pytest.MonkeyPatch) ->
         runs.append([str(word) for word in words])
         return 5, "nothing"
 
-    monkeypatch.setattr(suite, "command", spy)
-    monkeypatch.setattr(suite.node, "ensure_packages", lambda: None)
+    monkeypatch.setattr(steps, "command", spy)
+    monkeypatch.setattr(steps.node, "ensure_packages", lambda: None)
     options = options_of("test --fast")
     options.pytest_arguments = ["-x"]
-    suite.unit(options)
-    suite.edges(options)
-    folders = [word for word in runs[1] if word.startswith("tests/")]
+    for step in (steps.unit, steps.server, steps.edges):
+        step(options)
+    folders = [word for run in runs[1:] for word in run if word.startswith("tests/")]
     assert [f"--ignore={folder}" for folder in folders] == [word for word in runs[0] if word.startswith("--ignore")]
     assert all((ROOT / folder).is_dir() for folder in folders)
     options.pytest_arguments = ["tests/unit/relay/test_relay_cli.py"]
     runs.clear()
-    assert suite.unit(options)[1] == "none of the named tests belongs here"
-    suite.edges(options)
+    for step in (steps.unit, steps.edges):
+        assert step(options)[1] == "none of the named tests belongs here"
+    steps.server(options)
     assert "tests/unit/relay/test_relay_cli.py" in runs[0]
 
 
@@ -556,24 +585,24 @@ def test_the_floor_has_one_of_each_law(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test, with the first of its parameters that the marks leave; with --all, all of them."""
     every = collected("not slow")
     names = list(dict.fromkeys(line.partition("[")[0] for line in every))
-    found = collected("not slow", **suite.ONE_OF_EACH)
+    found = collected("not slow", **steps.ONE_OF_EACH)
     assert [line.partition("[")[0] for line in found] == names
     assert set(found) < set(every)
     given: list[dict[str, str]] = []
-    monkeypatch.setattr(suite, "command", lambda words, live=False, **variables: given.append(variables) or (5, ""))
-    monkeypatch.setattr(suite.environment, "ensure_floor", lambda: Path(sys.executable))
+    monkeypatch.setattr(steps, "command", lambda words, live=False, **variables: given.append(variables) or (5, ""))
+    monkeypatch.setattr(steps.environment, "ensure_floor", lambda: Path(sys.executable))
     for line in ("test", "test --all"):
         options = options_of(line)
         options.pytest_arguments = ["-x"]
-        suite.floor(options)
+        steps.floor(options)
     assert [variables.get("PYCORE_TESTS") for variables in given] == ["one of each", None]
 
 
 def test_between_two_edits_one_of_each_test_is_enough_unless_it_is_said_which(monkeypatch: pytest.MonkeyPatch) -> None:
     """All steps of it alike; the whole has all of them."""
     given: list[dict[str, str]] = []
-    monkeypatch.setattr(suite, "command", lambda words, live=False, **variables: given.append(variables) or (5, ""))
-    monkeypatch.setattr(suite.node, "ensure_packages", lambda: None)
+    monkeypatch.setattr(steps, "command", lambda words, live=False, **variables: given.append(variables) or (5, ""))
+    monkeypatch.setattr(steps.node, "ensure_packages", lambda: None)
     monkeypatch.delenv("PYCORE_TESTS", raising=False)
     for line, arguments, tests in (
         ("test --fast", [], "one of each"), ("test --fast", ["-k", "silence"], None), ("test", [], None),
@@ -581,10 +610,10 @@ def test_between_two_edits_one_of_each_test_is_enough_unless_it_is_said_which(mo
         given.clear()
         options = options_of(line)
         options.pytest_arguments = arguments
-        for step in (suite.unit, suite.edges, suite.laws):
-            with contextlib.suppress(suite.Broken):
+        for step in (steps.unit, steps.server, steps.edges, steps.laws):
+            with contextlib.suppress(steps.Broken):
                 step(options)
-        assert [variables.get("PYCORE_TESTS") for variables in given] == [tests] * 3
+        assert [variables.get("PYCORE_TESTS") for variables in given] == [tests] * 4
 
 
 # What is long ----------------------------------------------------------------------------------------------------
@@ -600,10 +629,10 @@ def test_what_is_long_leaves_its_figures(tmp_path: Path, monkeypatch: pytest.Mon
         return long.Long(name, name, lambda file: [sys.executable, "-c", code, str(file)])
 
     counted = part("counted", '{"schedules": 5000, "standing": {"longest": 1.5}, "note": "x", "fine": true}')
-    assert suite.lengthy(counted).run(options_of("test --all"))[0] == suite.Counts(1)
+    assert steps.lengthy(counted).run(options_of("test --all"))[0] == steps.Counts(1)
     tests = part("tests", '<testsuites><testsuite tests="9" failures="1" errors="1"/></testsuites>', 1)
-    with pytest.raises(suite.Broken):
-        suite.lengthy(tests).run(options_of("test --all"))
+    with pytest.raises(steps.Broken):
+        steps.lengthy(tests).run(options_of("test --all"))
     kept = json.loads((tmp_path / "long.json").read_text())
     assert kept["counted"].pop("seconds") >= 0
     assert kept["counted"] == {"status": 0, "schedules": 5000, "standing.longest": 1.5, "fine": 1}
