@@ -248,6 +248,7 @@ def test_one_of_three_who_leaves_ends_the_game_for_both_others_as_the_server_has
         assert who.failures == []
 
 
+@pytest.mark.long  # in every run: closed between two engines, silent in the demo page (tests/e2e)
 def test_a_closed_channel_and_a_silent_cut_lose_no_input(start: Start) -> None:
     """The inputs go on by the server, the channel is made anew, P2P takes over again, and all of it is in the books."""
     study = start(max_steps=6000, episodes=1, ending=page_rig.ENDING)

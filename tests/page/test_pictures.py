@@ -103,6 +103,7 @@ def test_every_picture_is_the_environments_after_rollbacks_too(start: Start, ren
         assert abs(renders - len(steps) - 2) <= 2
 
 
+@pytest.mark.long  # in every run: without a browser
 def test_pictures_of_pixels_are_really_on_the_canvas(start: Start, tmp_path: Path) -> None:
     """Every cell of the environment's RGB picture has its color on the page's canvas. What drawing it takes from the
     global generator is not missing there: the game is the one that nobody draws."""

@@ -138,6 +138,7 @@ def drawn() -> list[dict[str, Any]]:
     return json.loads(json.dumps(packets))
 
 
+@pytest.mark.long  # no game is played in it
 def test_what_a_study_draws_for_the_interactive_gym_page_looks_the_same_in_ours(
     start: Callable[..., page_rig.Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

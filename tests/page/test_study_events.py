@@ -21,6 +21,7 @@ Start = Callable[..., page_rig.Study]
 GAME = {"episodes": 1, "max_steps": 120}
 
 
+@pytest.mark.long  # in every run: without a browser
 def test_a_game_waits_for_who_looks_away_and_ends_when_it_takes_too_long(start: Start) -> None:
     """`pause_on_partner_background` stops both pages, `focus_loss_timeout_ms` ends the game; both keep their data."""
     message = "You were away, and the study cannot go on."
@@ -220,6 +221,7 @@ env = Verbose()
 """Of 13 kB a frame in the page's packing, where a character outside of ASCII has two bytes."""
 
 
+@pytest.mark.long  # in every run: without a browser, and once between two engines
 def test_data_that_the_server_did_not_get_or_did_not_confirm_is_sent_again(start: Start) -> None:
     """A part of one episode is lost on its way, another acknowledgement: both are stored once, the pages go on.
 
