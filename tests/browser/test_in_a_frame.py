@@ -51,6 +51,7 @@ def survey(open_page, site):
     return open_
 
 
+@pytest.mark.long  # in every run: without a browser
 def test_who_is_sent_on_from_a_frame_leaves_the_survey_with_it(start_relay, open_page, site, survey):
     """Where people are paid is a page that no other site may show in a frame."""
     relay = start_relay(max_steps=20, recruiting={"next": f"{site}/paid/{{outcome}}{{subject}}"})

@@ -87,6 +87,7 @@ def phase(page, name, timeout=PATIENCE):
     "kind",
     [pytest.param("silent", marks=pytest.mark.long), pytest.param("deaf", marks=pytest.mark.long), "refuses"],
 )
+@pytest.mark.long  # in every run: without a browser
 def test_behind_a_proxy_without_websockets_a_game_is_played_by_requests(start_relay, open_page, kind):
     """Two players, one of them behind it; to the end, and stored. Also where it says nothing of what does not pass:
     such a page asked for a WebSocket for ever."""

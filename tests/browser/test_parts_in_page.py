@@ -21,6 +21,7 @@ ELSEWHERE = """
 """A page in a tab that nobody sees, and what it asks of the screen."""
 
 
+@pytest.mark.long  # in every run: without a browser
 def test_who_waits_in_another_tab_is_called_and_the_screen_stays_on_while_the_game_runs(start_relay, open_page):
     relay = start_relay(max_steps=200)
     page = open_page("about:blank")

@@ -72,6 +72,7 @@ def test_a_second_window_is_told_and_may_go_on_in_place_of_the_first(start_relay
         assert page.problems == []
 
 
+@pytest.mark.long  # in every run: without a browser
 def test_a_stranger_who_comes_and_goes_costs_a_moment_and_then_everybody_is_sent_on_once(start_relay, open_page):
     """The core itself: a game that did not begin is none, and the next one has an outcome and an address."""
     relay = start_relay(core=True, max_steps=40, recruiting={"next": "http://study.test/{outcome}{subject}"})

@@ -45,6 +45,7 @@ def kill(page):
         page.goto("chrome://crash", timeout=5000)
 
 
+@pytest.mark.long  # in every run: without a browser
 def test_of_pages_that_are_killed_the_server_has_all_but_the_last_seconds(start_relay, open_page, tmp_path):
     """Its files are read as every record is: said to be partial, the same for both players, and true when stepped."""
     relay = start_relay(core=True, **SETTINGS)

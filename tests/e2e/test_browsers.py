@@ -38,6 +38,7 @@ def ways(outcome: Outcome) -> list[list[str]]:
     return [[change["cause"] for change in metrics["pathChanges"]] for metrics in outcome.metrics.values()]
 
 
+@pytest.mark.long  # in every run: in the host page, and Firefox's leaving in the demo page
 def test_a_firefox_and_a_chromium_play_and_a_connection_that_firefox_closes_comes_back(
     firefox: Path, stillness: Stillness, tmp_path: Path
 ) -> None:

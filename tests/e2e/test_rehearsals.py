@@ -86,6 +86,7 @@ def test_a_turn_based_game_is_played_to_its_ends_with_legal_moves(tmp_path: Path
 @pytest.mark.parametrize(
     "way", [{"latency_ms": 30}, pytest.param({"socketio_only": True}, marks=pytest.mark.long)], ids=["p2p", "server"]
 )
+@pytest.mark.long  # in every run: without a browser
 def test_an_environment_that_reads_a_clock_is_found_out_with_its_field(way: dict[str, Any], tmp_path: Path) -> None:
     """Too late in a game for the check of its first frames. While it is played each page tells the other its state, and
     what the server stores of each names the field with both values."""

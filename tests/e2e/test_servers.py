@@ -45,6 +45,7 @@ def by_the_server(outcome: Outcome) -> set[int]:
     return {metrics["inputs"]["sentViaSocketIO"] for metrics in outcome.metrics.values()}
 
 
+@pytest.mark.long  # in every run: without a browser
 def test_two_pages_that_came_to_different_processes_play_one_game(tmp_path: Path) -> None:
     """By the server alone, so that every input crosses the processes."""
     outcome = play(tmp_path, seconds=8, socketio_only=True)
