@@ -32,7 +32,7 @@ from pycore.envs.closures import Recalled
 from pycore.envs.hashed import has_own_hash, leads_nowhere
 from pycore.envs.kinds import PROXIES, VIEWS, behind_proxy, count_of
 from pycore.envs.memory import form_of
-from pycore.envs.subclasses import derived_from, inside_of, is_exact, module_of
+from pycore.envs.subclasses import derived_from, inside_of, is_all_attributes, is_exact, module_of
 
 __all__ = ["form_of_attributes"]
 
@@ -43,8 +43,6 @@ DEEPEST = 40
 VALUES: Final = frozenset({frozenset, range, slice, complex})
 """Of Python's own types those of values, beside the plainest ones and tuples."""
 TABLED: Final = frozenset({list, dict, set, deque, array, bytearray, OrderedDict, defaultdict, Counter})
-OF_C: Final = 1 << 9
-"""The flag of a type that classes in Python have, and those in C have not, but for a few."""
 SHORT: Final = 1024
 """Items of such a list, those of what is in it among them. What is longer would be told in full at each place;"""
 MOST: Final = 20_000
@@ -310,9 +308,12 @@ def _valued(kind: Any) -> bool | None:
 
 @lru_cache(maxsize=1024)
 def _is_handed_out(kind: Any) -> bool:
-    """Whether objects of a type may be short ones that lead to no object: lists, arrays, what C makes of numbers, as
-    vectors and rectangles of pygame. Generators of random numbers are known by being one."""
-    return kind in TABLED or not (kind.__flags__ & OF_C or module_of(kind).startswith("numpy.random"))
+    """Whether objects of a type may be short ones that lead to no object: lists, arrays, vectors and rectangles of
+    pygame. Which types those are must be the same in every Python: numbers of what is met follow from it."""
+    numpy = sys.modules.get("numpy")
+    if kind in TABLED or (numpy is not None and kind is numpy.ndarray):
+        return True
+    return module_of(kind).partition(".")[0] == "pygame" and not is_all_attributes(kind)
 
 
 def _length(value: Any) -> int:

@@ -102,7 +102,6 @@ TABLES = {
     "a recipe": lambda: {"needs": ["onion", "onion"], "points": 3, "by": {1, 2}},
     "a route": lambda: deque([(0, 1), (0, 2)]),
     "a count": lambda: Counter("abca"),
-    "an iterator": lambda: iter([1, 2]),
     "bytes of numbers": lambda: array("i", [1, 2]),
     "an array": lambda: numpy.arange(9).reshape(3, 3),
 }
