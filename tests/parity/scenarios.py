@@ -174,8 +174,16 @@ def a_captured_environment() -> str:
     import random
     import weakref
     from collections import Counter, OrderedDict, deque
+    from dataclasses import dataclass
+    from fractions import Fraction
 
     from pycore.envs import ParallelEnvAdapter
+
+    @dataclass(frozen=True)
+    class Wall:
+        place: tuple[int, int]
+
+    shapes = [[[1, 1], [1, 1]], [[1, 1, 1]]]
 
     class Piece:
         __slots__ = ("board", "place")
@@ -197,6 +205,8 @@ def a_captured_environment() -> str:
             self.seen = Counter[int]()
             self.order = OrderedDict(last=self.pieces["left"])
             self.free = {(0, 1), (2, 3)}
+            self.walls = {Wall((number, seed)) for number in range(20)}
+            self.shape, self.turn, self.share = [shapes[0], shapes[0]], 1j, [Fraction(1, 3)] * 2
             return {}, {}
 
         def step(self, actions: dict[str, int]) -> object:
@@ -207,6 +217,8 @@ def a_captured_environment() -> str:
                 self.seen[piece.place] += 1
                 self.order["last"] = piece
                 self.free ^= {(action, piece.place % 4)}
+                self.walls ^= {Wall((action, piece.place % 4))}
+            self.shape, self.turn = [shapes[self.rng.randrange(2)], self.shape[0]], self.turn * 1j
             rewards = {agent: float(self.rng.gauss(0, 1) > 0) + self.pieces[agent].place for agent in self.agents}
             flags = dict.fromkeys(self.agents, False)
             return {}, rewards, flags, flags, {agent: {} for agent in self.agents}
