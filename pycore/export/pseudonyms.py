@@ -84,7 +84,7 @@ def subjects_of(about: Mapping[str, Any], pseudonyms: Pseudonyms | None) -> dict
 
 def _read(file: Path) -> dict[str, str]:
     try:
-        values = json.loads(file.read_text(encoding="utf-8"))
+        values = json.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
     except OSError as error:

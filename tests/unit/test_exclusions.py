@@ -15,6 +15,7 @@ from pycore.cli.config import read_config
 from pycore.errors import ConfigError
 from pycore.export.exclusions import judge, read_rules
 from pycore.export.measures import MEASURES, measured
+from pycore.export.pseudonyms import Pseudonyms
 from pycore.export.psychds import read_described
 from pycore.relay.settings import read_settings
 
@@ -103,6 +104,8 @@ def test_a_file_with_the_mark_that_windows_puts_in_front_is_read(tmp_path: Path)
     assert [rule.name for rule in read_rules(marked)] == ["slow"]
     marked.write_bytes(b'\xef\xbb\xbf{"name": "n", "fps": 20}')
     assert read_described(marked) == read_settings(marked) == {"name": "n", "fps": 20}
+    marked.write_bytes(b'\xef\xbb\xbf{"P001": "anna"}')
+    assert Pseudonyms(marked, []).of("anna") == "P001"
     marked.write_bytes(b'\xef\xbb\xbfport = 8001')
     assert read_config(marked, {"port": click.Option(["--port"], type=int)})[0] == {"port": 8001}
 

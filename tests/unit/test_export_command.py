@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 import tracemalloc
 from collections.abc import Callable
@@ -148,6 +149,15 @@ def test_the_dictionary_explains_every_column(tmp_path: Path) -> None:
     guide = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
     for of in TABLES.values():
         assert [column.name for column in of.columns if f"`{column.name}`" not in guide] == []
+
+
+def test_the_guide_names_every_column_in_its_order() -> None:
+    """One was missing."""
+    guide = (Path(__file__).parents[2] / "docs" / "data.md").read_text("utf-8")
+    listed = guide.partition("| table | a row is | columns |")[2].partition("\n\n")[0]
+    rows = [line.split(" | ") for line in listed.splitlines() if line.startswith("| `")]
+    named = {name.strip("| `"): re.findall(r"`([^`]+)`", columns) for name, _, columns in rows}
+    assert named == {name: [column.name for column in table.columns] for name, table in TABLES.items()}
 
 
 def test_a_game_that_was_cut_short_says_so(tmp_path: Path) -> None:
