@@ -7,6 +7,7 @@ it is their turn, one game at a time.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,8 @@ from typing import Any, NamedTuple
 
 from pycore.errors import UsageError
 from pycore.export.files import GameFiles, by_game, game_in, games_of, read_about
+from pycore.records.agreement import NotOneGame
+from pycore.records.reader import RecordError
 
 
 class Source(NamedTuple):
@@ -48,6 +51,13 @@ def of_database(url: str, work: Path, game: str | None = None) -> Iterator[list[
         try:
             export_game(store, item, folder)
             yield game_in(folder)
+        except (RecordError, NotOneGame) as error:
+            # Its files are gone when somebody reads this, and what a page stored is nobody else's fault.
+            said = str(error).replace(f"{folder}{os.sep}", f"game {item.game_id}: ")
+            raise UsageError(
+                f"{said}; to go on without it write the files, pycore data --out DIR, take out what is refused, and "
+                "give DIR in the place of the database"
+            ) from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -187,3 +187,28 @@ def test_a_long_line_of_which_the_rest_never_came_keeps_no_record_from_being_rea
     assert run(url, "--game", "g", "--out", str(tmp_path / "out")).exit_code == 0
     lines = (tmp_path / "out" / "experienced-0.jsonl").read_text().splitlines()
     assert [json.loads(line).get("event") for line in lines] == [None, "hidden"]
+
+
+def test_what_a_page_stored_that_cannot_be_read_is_told_with_the_way_around_it(url: str, tmp_path: Path) -> None:
+    """The sentence named a file of a folder that was gone by then, and one participant kept the whole study back."""
+    store = DataStore(url)
+    good = '{"configuration":"c","environment":"e","game_id":"g","players":[0,1],"pycore":1,"seed":1}\n'
+    row = '{"actions":[0,0],"episode":0,"frame":0}\n'
+    try:
+        for game, head in (("g", good), ("h", "none\n")):
+            asyncio.run(store.put_game({**GAME, "game_id": game}))
+            asyncio.run(store.put_piece(game, "0", 0, Piece(0, 0, 0, 1, False), head + row, 1.0))
+    finally:
+        store.close()
+    for words in (["export", "--csv", str(tmp_path / "t")], ["report", "--out", str(tmp_path / "r.html")]):
+        result = CliRunner().invoke(cli, [words[0], "--database", url, *words[1:]])
+        text = " ".join(result.output.split())
+        assert result.exit_code == 2
+        assert "game h: trajectory-0.jsonl: line 1: no JSON" in text
+        assert "pycore data --out DIR, take out what is refused" in text
+        assert str(tmp_path / ".pycore") not in text
+    out = tmp_path / "study"
+    assert run(url, "--out", str(out)).exit_code == 0
+    (out / "h" / "trajectory-0.jsonl").unlink()
+    result = CliRunner().invoke(cli, ["export", str(out), "--csv", str(tmp_path / "t")])
+    assert result.exit_code == 0, result.output
