@@ -56,9 +56,11 @@ class Comparison(NamedTuple):
         return f"{self.metric} {self.op} {json.dumps(self.value, ensure_ascii=False)}"
 
     def told(self, of: Mapping[str, Value]) -> str:
-        """The metric as it is."""
+        """The metric as it is: with as many digits as it takes to see that the comparison is so."""
         known = of.get(self.metric)
-        shown = f"{known:.4g}" if isinstance(known, float) else known
+        shown: Value = f"{known:.4g}" if isinstance(known, float) else known
+        if isinstance(known, float) and self.holds({self.metric: float(str(shown))}) != self.holds(of):
+            shown = known
         return f"{self.metric} is {shown}" if known is not None else f"{self.metric} is not known"
 
 

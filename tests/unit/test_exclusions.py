@@ -37,6 +37,8 @@ def test_what_is_true_of_one_player_excludes_the_game_for_everybody(tmp_path: Pa
     names = {player: [each.rule for each in by] for player, by in found.excluded.items()}
     assert names == {"a": ["slow"], "b": ["slow"]}
     assert found.excluded["a"][0][1:] == ("b", "game", "rtt_ms_p50 is 200.5")
+    found_by_little = judge(rules(tmp_path, SLOW), {"a": {"rtt_ms_p50": 200.04}}).excluded["a"]
+    assert found_by_little[0].why == "rtt_ms_p50 is 200.04", "that 200 is more than 200 nobody would believe"
     assert (found.whole, found.unknown) == (True, [])
     assert not judge(rules(tmp_path, SLOW), {"a": {"rtt_ms_p50": 200}}).excluded["a"]
 
