@@ -7,8 +7,9 @@ import ipaddress
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 from rich.console import Console
@@ -86,41 +87,41 @@ def serve_study(
         return
     place, _, factory = subject.partition(".py:")
     file = Path(f"{place}.py") if factory else Path(subject)
-    factory = factory or DEFAULT
-    sources = sources_of(file, more)
     if settings_file is None and (file.parent / STUDY).is_file():
         settings_file = file.parent / STUDY
-    study = Study(settings={}) if settings_file is None else Study.read(settings_file)
+
+    def prepared() -> Prepared:
+        sources = sources_of(file, more)
+        study = Study(settings={}) if settings_file is None else Study.read(settings_file)
+        named = [name.strip() for name in (packages or "").split(",") if name.strip()]
+        study = study._replace(packages=(*study.packages, *named))
+        settings, players, warnings = _tried(f"{file}:{factory or DEFAULT}", study, seats, sources.foreign, unchecked)
+        settings = check_settings(settings)
+        if page is None:
+            warnings += without_policy(settings)
+        return Prepared(sources.files, study, settings, players, [*warnings, *with_sources(pyodide)])
+
+    def built(study: Study, folder: Path) -> Path:
+        build(
+            folder / "site", game=file, factory=factory or DEFAULT, study=study, pyodide=pyodide, wheels=wheels,
+            more=more, page=page,
+        )  # fmt: skip
+        return folder / "site"
+
+    if given.check:
+        if not file.is_file():
+            sources_of(file)  # says so
+        _check(given, prepared, built, f"{file}:{factory or DEFAULT}", settings_file)
+        return
+    names, study, settings, players, warnings = prepared()
     given = given.of_study(study.limits)
-    named = [name.strip() for name in (packages or "").split(",") if name.strip()]
-    study = study._replace(packages=(*study.packages, *named))
-    settings, players, warnings = _tried(f"{file}:{factory}", study, seats, sources.foreign, unchecked)
-    settings = check_settings(settings)
-    if page is None:
-        warnings += without_policy(settings)
-    warnings += with_sources(pyodide)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    bound = None if given.check else bind(given.host, given.port)
+    bound = bind(given.host, given.port)
     with contextlib.ExitStack() as stack:
-        if bound is not None:
-            stack.callback(bound.close)
+        stack.callback(bound.close)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pycore-")))
         with console.status("building the site"):
-            build(
-                folder / "site", game=file, factory=factory, study=study, pyodide=pyodide, wheels=wheels, more=more,
-                page=page,
-            )  # fmt: skip
-
-        if bound is None:
-            checks = Checks()
-            checks.do("environment", lambda: f"{file}:{factory}, {players} players")
-            checks.do("settings", lambda: str(settings_file or "none: the defaults"))
-            checks.do("site", lambda: files(folder / "site"))
-            check_server(checks, given)
-            for warning in warnings:
-                console.print(f"[yellow]note:[/yellow] {escape(warning)}")
-            checks.end()
-            return
+            site = built(study, folder)
 
         def ready(address: str) -> None:
             click.echo(f"pycore serves {file.name} on {address}")
@@ -128,7 +129,7 @@ def serve_study(
             click.echo(f"  pyodide   {pyodide or 'from jsdelivr.net: participants need the internet'}")
             if study.packages:
                 click.echo(f"  packages  {', '.join(Path(package).name for package in study.packages)}")
-            click.echo(f"  files     {', '.join(sources.files)}")
+            click.echo(f"  files     {', '.join(names)}")
             click.echo(f"  data      {shown(given.database)}  (pycore data --database {shown(given.database)})")
             people = players - len(settings.get("policies", {}))
             beside = f", {players - people} of them played by policies" if people < players else ""
@@ -140,7 +141,54 @@ def serve_study(
             for warning in warnings:
                 console.print(f"[yellow]note:[/yellow] {escape(warning)}")
 
-        serve(given, settings, folder / "site", players, bound, ready, study.recruiting)
+        serve(given, settings, site, players, bound, ready, study.recruiting)
+
+
+class Prepared(NamedTuple):
+    """What a study is served with."""
+
+    files: Iterable[str]
+    study: Study
+    settings: dict[str, Any]
+    players: int
+    warnings: list[str]
+
+
+def _check(
+    given: Options, prepared: Callable[[], Prepared], built: Callable[[Study, Path], Path], subject: str,
+    settings_file: Path | None,
+) -> None:  # fmt: skip
+    """Try all of it, and say all that is wrong: what follows from something that is wrong is not tried."""
+    from pycore.settings import Settings
+    from pycore.site import Study
+
+    checks = Checks()
+    found: list[Prepared] = []
+
+    def study() -> str:
+        if settings_file is not None:
+            Settings.of(Study.read(settings_file).settings)  # of actions the environment knows more
+        return str(settings_file or "none: the defaults")
+
+    def environment() -> str:
+        found.append(prepared())
+        return f"{subject}, {found[0].players} players"
+
+    def site() -> str:
+        with tempfile.TemporaryDirectory(prefix="pycore-") as folder:
+            return files(built(found[0].study, Path(folder)))
+
+    wrong = checks.wrong
+    checks.do("settings", study)
+    if checks.wrong == wrong:
+        checks.do("environment", environment)
+    if found:
+        given = given.of_study(found[0].study.limits)
+        checks.do("site", site)
+    check_server(checks, given)
+    for warning in found[0].warnings if found else ():
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[yellow]note:[/yellow] {escape(warning)}")
+    checks.end()
 
 
 def with_sources(pyodide: str | None) -> list[str]:

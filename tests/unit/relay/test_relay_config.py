@@ -391,7 +391,8 @@ def test_a_limit_beyond_all_numbers_is_refused_by_name(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_study_is_tried_and_built_and_not_served(tmp_path: Path) -> None:
-    """Its environment, its settings and its files, with what the server needs."""
+    """Its environment, its settings and its files, with what the server needs; all that is wrong is said at once, as
+    the guide has it: what was wrong with the study was said alone."""
     (tmp_path / "game.py").write_text(GAME)
     words = ["serve", str(tmp_path / "game.py"), "--check", "--port", "0", "--database", f"sqlite:///{tmp_path}/x.db"]
     result = run(*words)
@@ -399,9 +400,16 @@ def test_a_study_is_tried_and_built_and_not_served(tmp_path: Path) -> None:
     assert "2 players" in result.output
     assert "everything is in order" in result.output
     (tmp_path / "game.py").write_text(GAME.replace("return {0: 0, 1: 0}, {0: {}, 1: {}}", "raise ValueError('no')"))
+    broken = run(*words[:-1], "sqlite:////nowhere/x.db")
+    assert broken.exit_code == 1
+    assert "wrong  environment  the environment raised ValueError: no" in broken.output
+    assert "wrong  database" in broken.output
+    (tmp_path / "study.json").write_text('{"fps": 500}')
     broken = run(*words)
-    assert broken.exit_code == 2
-    assert "no" in broken.output
+    assert broken.exit_code == 1
+    assert "wrong  settings     fps is 500" in broken.output
+    assert "ok     database" in broken.output
+    assert run("serve", str(tmp_path / "nothing.py"), "--check").exit_code == 2
 
 
 def test_several_servers_without_a_token_do_not_start() -> None:
