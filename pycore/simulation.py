@@ -77,7 +77,8 @@ class Observing(Protocol):
     """Keeps what the agents observe."""
 
     observations: dict[Any, Any]
-    """What the last reset or step gave, by agent: read, do not keep."""
+    """What the last reset or step gave, by agent: read, do not keep. After a load it is what that state had shown, of
+    whomever a policy or predictor is to see."""
 
 
 @runtime_checkable

@@ -29,9 +29,11 @@ def finding_of_many(adapter: ParallelEnvAdapter) -> Finding | None:
     )
 
 
-def own_adapter(simulation: Simulation, players: Sequence[int | str]) -> ParallelEnvAdapter:
-    """The adapter that a study makes itself, in the place of an environment. Raises ConfigError for any other
-    simulation, and where `players` are named, which are the adapter's affair."""
+def own_adapter(
+    simulation: Simulation, players: Sequence[int | str], observed: Sequence[int | str]
+) -> ParallelEnvAdapter:
+    """The adapter that a study makes itself, in the place of an environment; policies see what is `observed`. Raises
+    ConfigError for any other simulation, and where `players` are named, which are the adapter's affair."""
     if not isinstance(simulation, ParallelEnvAdapter):
         raise ConfigError(
             f"a {type(simulation).__name__} is a simulation of its own, and the audit tries environments: `pycore "
@@ -39,6 +41,7 @@ def own_adapter(simulation: Simulation, players: Sequence[int | str]) -> Paralle
         )
     if players:
         raise ConfigError(f"its adapter says who plays, {', '.join(map(str, simulation.players))}: leave --players out")
+    simulation.observe(observed)
     return simulation
 
 

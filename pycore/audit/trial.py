@@ -316,7 +316,7 @@ class Trial:
         """The adapter of an environment; `as_seats` calls the players as a study does, unless they were named. One that
         the study makes itself says who plays, and seeds itself."""
         if isinstance(env, Simulation):
-            return own_adapter(env, self.given.players)
+            return own_adapter(env, self.given.players, observed)
         view = as_parallel(env, interface=self.given.interface)
         players = self.given.players or tuple(view.possible_agents)
         if not players:

@@ -11,6 +11,7 @@ from typing import Any
 from pycore.actions.codec import action_codec, default_of
 from pycore.bridge.seats import seat_order
 from pycore.envs import RNGS, ParallelEnvAdapter
+from pycore.errors import ConfigError
 from pycore.frozen import Frozen
 from pycore.link.negotiation import ice_configuration
 from pycore.settings import Settings
@@ -74,8 +75,6 @@ def rngs_of(env: Any) -> Any:
 
 def simulation_of(env: Any, game: Game, rngs: Any = None) -> Simulation:
     """What the session steps: the environment itself where it has a simulation's duties, otherwise an adapter."""
-    if isinstance(env, Simulation):
-        return env
     # Who is guessed is shown as well: with its observation of the state that a rollback goes back to.
     others = [player for seat, player in enumerate(game.players) if seat != game.me]
     # A policy with a reaction time is shown what is held of earlier frames, and what is held needs no snapshot.
@@ -84,6 +83,17 @@ def simulation_of(env: Any, game: Game, rngs: Any = None) -> Simulation:
     # Whoever may be gone is shown to the policy that plays on.
     anybody = game.players if settings.stand_in is not None and not settings.stand_in_reaction else ()
     observed = tuple(dict.fromkeys([*at_once, *(others if settings.predictor is not None else ()), *anybody]))
+    if isinstance(env, ParallelEnvAdapter):
+        shown = {*map(str, settings.policies), *map(str, observed)}
+        unseen = [player for player in game.players if str(player) in shown and player not in env.players]
+        if unseen:
+            raise ConfigError(
+                f"the adapter's players are {list(env.players)!r}, and a policy or predictor is to see what player "
+                f"{unseen[0]!r} does: name them as the game does, {game.players!r}"
+            )
+        env.observe(observed)
+    if isinstance(env, Simulation):
+        return env
     adapter = ParallelEnvAdapter(
         env, game.players, seed=game.seed, rngs=rngs_of(env) if rngs is None else rngs, observed=observed
     )

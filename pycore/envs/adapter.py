@@ -94,7 +94,8 @@ class ParallelEnvAdapter:
             raise ConfigError(f"players and bots are {given!r}; at least one player, and nobody twice")
         self._given = tuple(given)
         self._agents = tuple(agents[: len(players)])
-        self._observed = [seat for seat, player in enumerate(players) if str(player) in {*map(str, observed)}]
+        self._observed: list[int] = []
+        self.observe(observed)
         self._bots = dict(zip(agents[len(players) :], (bots or {}).values(), strict=True))
         self.seating = ""
         """Who plays which agent, as a line for reports; empty where players and agents have the same names. Some
@@ -277,6 +278,12 @@ class ParallelEnvAdapter:
         return encode(self.contents(state))
 
     # --- beside the simulation ---
+
+    def observe(self, players: Iterable[int | str]) -> None:
+        """Of these players, too, there are observations after a load. Before the first reset."""
+        named = {*map(str, players)}
+        more = [seat for seat, player in enumerate(self.players) if str(player) in named]
+        self._observed = sorted({*self._observed, *more})
 
     def resume(self) -> None:
         """The simulation goes on after a pause: what was drawn in it does not count."""

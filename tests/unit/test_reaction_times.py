@@ -193,6 +193,23 @@ def test_a_rollback_needs_no_snapshot_of_what_is_shown(every: int) -> None:
         sums.append(sums[-1] + sum(code[0] for code in row) + 1)
 
 
+def test_an_adapter_of_the_studys_own_shows_its_policies_what_there_is_after_a_rollback() -> None:
+    """It was made without a word of policies, which saw nothing then: each page in other frames."""
+    given = late({2: 0}, max_steps=160)
+    game = Game(game_id="g", players=[0, 1, 2], me=0, seed=0, settings=given, ice={}, now=0.0, wall_ms=0.0)
+
+    def own(players: list[Any]) -> Any:
+        return simulation_of(ParallelEnvAdapter(Reusing(3), players, seed=1, numeric_ids=False), game)
+
+    mesh = Mesh(2, given, lambda seat: own([0, 1, 2]), pressed, BAD, seed=11, policies=[Copying])
+    mesh.run(60.0)
+    assert [page.session.reason for page in mesh.peers] == ["complete"] * 2
+    assert min(page.session.timeline.rollbacks for page in mesh.peers) > 10
+    assert mesh.peers[0].rows == mesh.peers[1].rows
+    with pytest.raises(ConfigError, match=r"players are \['a', 'b', 'c'\], and a policy .* player 2"):
+        own(["a", "b", "c"])
+
+
 def test_what_cannot_be_held_ends_the_session_by_the_players_name() -> None:
     """A sight that no copy can be made of."""
 
