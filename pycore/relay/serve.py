@@ -39,8 +39,9 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         bound = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise UsageError(f"{host!r} is not an address of this machine: {error}") from error
+    except (OSError, UnicodeError) as error:
+        # A name that cannot be one, as 0.0.0..0, is not even looked for.
+        raise UsageError(f"{host!r:.80} is not an address of this machine: {error}") from error
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)

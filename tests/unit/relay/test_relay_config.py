@@ -412,6 +412,15 @@ def test_a_study_is_tried_and_built_and_not_served(tmp_path: Path) -> None:
     assert run("serve", str(tmp_path / "nothing.py"), "--check").exit_code == 2
 
 
+@pytest.mark.parametrize("host", ["0.0.0..0", 70 * "a", "nowhere.invalid"])
+def test_a_host_that_is_none_is_refused_in_a_sentence(host: str) -> None:
+    """One point too many was a traceback."""
+    for more in ([], ["--check"]):
+        result = run("relay", "--port", "0", "--host", host, *more)
+        assert result.exit_code == (1 if more else 2)
+        assert "is not an address of this machine" in result.output
+
+
 def test_several_servers_without_a_token_do_not_start() -> None:
     """Each would make its own, and the others would not believe it."""
     words = ["relay", "--port", "0", "--database", "postgresql+psycopg://x@127.0.0.1:1/x", "--bus", "nats://127.0.0.1:1"]
