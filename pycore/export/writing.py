@@ -160,10 +160,18 @@ def new_file(out: Path) -> Iterator[NewFile]:
             file = NewFile(stream, Path(name))
             yield file
         if file.is_kept:
-            os.chmod(name, 0o644)
+            os.chmod(name, usual(0o666))
             os.replace(name, out)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+def usual(mode: int) -> int:
+    """What of these rights a new file or folder has for whoever runs this: a temporary one is its owner's alone, and
+    subject ids may be in what takes its place."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mode & ~mask
 
 
 @contextlib.contextmanager
@@ -194,7 +202,7 @@ def _free(out: Path) -> None:
 
 def put_in_place(work: Path, out: Path) -> None:
     """Have a folder that was made take another one's place, if there is one. Raises OSError."""
-    work.chmod(0o755)
+    work.chmod(usual(0o777))
     out = out.resolve()  # what leads there still does
     if not out.exists():
         shutil.move(work, out)

@@ -152,3 +152,19 @@ def test_a_folder_that_cannot_be_moved_gets_what_is_new(tmp_path: Path, monkeypa
     monkeypatch.setattr(Path, "rename", busy)
     assert said("export", game, "--csv", tables)[0] == 0
     assert (tables / "frames.csv").read_text().startswith("game_id,")
+
+
+@needs_signals
+@pytest.mark.parametrize("mask", [0o022, 0o077])
+def test_what_is_written_may_be_read_by_whom_its_owner_lets(tmp_path: Path, mask: int) -> None:
+    """A report, and the folder of an export, were everybody's to read, whatever the umask is."""
+    game = stored(tmp_path / "game", about=True)
+    before = os.umask(mask)
+    try:
+        assert said("report", game, "--out", tmp_path / "report.html")[0] == 0
+        assert said("export", game, "--csv", tmp_path / "tables")[0] == 0
+    finally:
+        os.umask(before)
+    assert (tmp_path / "report.html").stat().st_mode & 0o777 == 0o666 & ~mask
+    assert (tmp_path / "tables").stat().st_mode & 0o777 == 0o777 & ~mask
+    assert (tmp_path / "tables" / "sessions.csv").stat().st_mode & 0o777 == 0o666 & ~mask
