@@ -106,8 +106,18 @@ def evidence_of(files: GameFiles) -> Evidence:
         people,
     )  # fmt: skip
     _judge(found)
+    _compare_games(found, "game.json", about)
     _look_at_experienced(found)
     return found
+
+
+def _compare_games(of: Evidence, what: str, said: Mapping[str, Any]) -> None:
+    """Whether what lies beside the records is of the game that was played, and not only called so."""
+    records = of.header or said
+    of.lacks += [
+        f"{what} has the {name} {said[name]!r:.70}, the records have {records.get(name)!r:.70}"
+        for name in ("seed", "configuration") if name in said and said[name] != records.get(name)
+    ]  # fmt: skip
 
 
 def _look_at_experienced(of: Evidence) -> None:
@@ -122,6 +132,7 @@ def _look_at_experienced(of: Evidence) -> None:
             why = "which another file is too" if player in of.experienced else "who is none of the game's"
             raise NotOneGame(f"{path} is what player {player} saw, {why}")
         of.experienced[player] = path
+        _compare_games(of, f"what player {player} saw", header)
         record = of.records.get(player) or (of.records[of.longest] if of.longest is not None else None)
         seen = of.seen[player] = compare(experience, None if record is None else open_record(record))
         if seen.untrue:
@@ -228,9 +239,7 @@ def _ends(of: Evidence) -> str:
 
 def _named(metrics: dict[str, Any]) -> str:
     """What differed first, as far as the players found out: the fields, and what is lacking."""
-    for report in reports_of(metrics):
-        if report["frame"] is None:
-            continue
+    for report in [report for report in reports_of(metrics) if report["frame"] is not None]:
         said = [f"{each['path']} is {each['own']} here and {each['theirs']} there" for each in report["fields"]]
         said += [str(report["lacks"])] if report["lacks"] else []
         return f"; at frame {report['frame']} of episode {report['episode']}: {'; '.join(said)}"

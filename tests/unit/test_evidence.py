@@ -73,6 +73,19 @@ def test_an_episode_without_its_end_in_one_record_is_told_whoever_lacks_it(tmp_p
     assert f"player {player} has no end of episode 0, and goes on" in text or "episode 0 was broken off" in text
 
 
+def test_what_lies_beside_the_records_and_is_of_another_game_is_told(tmp_path: Path) -> None:
+    """It has the name of this one: what the server knew was believed whatever its seed."""
+    game = stored(tmp_path, about=True)
+    assert said("verify", game)[0] == 0
+    about = json.loads((game / "game.json").read_text())
+    (game / "game.json").write_text(json.dumps({**about, "seed": 99}))
+    status, text = said("verify", game)
+    assert status == 1
+    assert text.splitlines() == [
+        "partial: mesh: 2 records, 100 frames", f"  game.json has the seed 99, the records have {about['seed']}",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("copy", ["{} (1)", "{}(1)", "{} - Copy", "{} copy 2"])
 def test_a_record_that_was_saved_twice_is_no_other_players(tmp_path: Path, copy: str) -> None:
     """As a browser or a system calls it that has the file already: two copies were taken for two players."""

@@ -111,6 +111,19 @@ def test_a_record_that_does_not_fit_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["seed", "configuration"])
+def test_what_was_seen_of_another_game_of_this_name_is_told(tmp_path: Path, name: str) -> None:
+    """Its frames may fit all the same, as those of an environment that draws nothing."""
+    folder = study(tmp_path)
+    file = next(folder.rglob("experienced-0.jsonl"))
+    first, rest = file.read_text().split("\n", 1)
+    file.write_text(json.dumps({**json.loads(first), name: 99}, sort_keys=True, separators=(",", ":")) + f"\n{rest}")
+    result = call("verify", folder)
+    assert result.exit_code == 1
+    assert f"what player 0 saw has the {name} 99, the records have" in result.output
+
+
 def test_a_record_that_was_cut_off_is_refused_by_line(tmp_path: Path) -> None:
     """In the middle of one."""
     folder = study(tmp_path)
