@@ -264,8 +264,8 @@ async function loadGame(pyodide, manifest, resolve) {
     const target = path.slice(folder.length);
     const above = target.split('/').slice(0, -1).join('/');
     if (above) pyodide.FS.mkdirTree(above);
-    // In an address, a # or a ? of a name is the end of it.
-    const file = await get(resolve(path.replace(/[#?]|%(?![0-9a-f]{2})/gi, encodeURIComponent)), 'the game');
+    // In an address, a # or a ? of a name is the end of it, and what stands behind a % may be another sign.
+    const file = await get(resolve(path.replace(/[#?%]/g, encodeURIComponent)), 'the game');
     pyodide.FS.writeFile(target, new Uint8Array(await file.arrayBuffer()));
   }
   /** @type {any} */
