@@ -52,11 +52,9 @@ export async function loadPagePolicies(modules, resolve) {
     /** @type {unknown} */
     let policy;
     try {
-      policy = await patiently(async () => {
-        // An import has no patience, and may be remembered as failed; what was fetched is there for it.
-        await get(resolve(url), 'a policy');
-        return (await import(resolve(url))).makePolicy();
-      });
+      // An import has no patience, and may be remembered as failed; what was fetched is there for it.
+      await get(resolve(url), 'a policy');
+      policy = await patiently(async () => (await import(resolve(url))).makePolicy());
     } catch (error) {
       throw new PageError('load-policy', `The policy of player ${player} could not be made by ${url}: ${sentence(error)}`,
         `${FOR_THE_STUDY} ${url} has to export makePolicy(), which returns (observation, frame, episode) => action.`);

@@ -175,6 +175,12 @@ test('a module that makes no policy is an error that says whose', async () => {
   await assert.rejects(loadPagePolicies({ 4: module('throw new Error("no network of nerves");') }, as), { message: /no network of nerves/ });
 });
 
+test('a policy that does not come at all is asked for as often as anything else', async () => {
+  const { asked } = world(Array(40).fill(503));
+  await assert.rejects(loadPagePolicies({ 1: module('') }, as), { code: 'load-policy' });
+  assert.equal(asked.length, LOADING.pauses_ms.length + 1);
+});
+
 test('a policy that does not come at once, or its weights, are asked for again', async () => {
   const { asked, pauses } = world([new TypeError('no network'), 200, 503, 200]);
   const net = module('export async function makePolicy() { const { status } = await fetch("weights.json"); return () => status; }');
