@@ -88,6 +88,6 @@ def _rgb(shown: Any) -> bytes:
 
 
 def _channels(pixel: Any) -> Sequence[int]:
-    if not isinstance(pixel, (list, tuple)):
+    if not hasattr(pixel, "__len__"):
         return (pixel,) * 3
     return pixel[:3] if len(pixel) > 2 else (pixel[0],) * 3

@@ -47,6 +47,9 @@ def test_grey_pictures_cross_as_rgb() -> None:
     grey = numpy.arange(6, dtype=numpy.uint8).reshape(3, 2)
     assert packet(grey) == packet(grey[:, :, None]) == expected
     assert packet(numpy.stack([grey, numpy.full_like(grey, 255)], axis=2)) == expected
+    assert packet([list(line) for line in grey]) == packet([list(line) for line in grey[:, :, None]]) == expected
+    colours = numpy.arange(18, dtype=numpy.uint8).reshape(3, 2, 3)
+    assert packet([list(line) for line in colours]) == packet(colours)
 
 
 def test_observations_are_flat_float32_one_behind_the_other() -> None:
