@@ -69,8 +69,9 @@ def told(command: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-class Terminated(BaseException):
-    """The process was asked to end by a signal."""
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end by a signal. A kind of Ctrl-C, which event loops let pass: of another exception in a
+    callback or a task they make a line of the log, and go on."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import os
@@ -58,6 +59,27 @@ def test_a_command_that_is_asked_to_end_puts_its_things_away_and_ends_by_that_si
         signal.signal(number, before)
     assert raised == [number]
     assert list(tmp_path.iterdir()) == []
+
+
+@needs_signals
+def test_a_command_is_asked_to_end_in_the_middle_of_an_event_loops_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A callback of the loop was what ended, and the command went on."""
+
+    @click.command()
+    @told
+    def slow() -> None:
+        async def work() -> None:
+            asyncio.get_running_loop().call_soon(os.kill, os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(0.1)
+
+        asyncio.run(work())
+
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    monkeypatch.setattr(signal, "raise_signal", lambda number: None)
+    try:
+        assert CliRunner().invoke(slow).exit_code == 128 + signal.SIGTERM
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @needs_signals
