@@ -41,6 +41,7 @@ def plan(packages: Iterable[str], pyodide: Pyodide, folder: Path | None = None) 
     there = _wheels_in(folder, pyodide.tag)
     wheels: dict[str, Path] = {}
     names: list[str] = []
+    settled: set[str] = set()
     waiting = [(package, "") for package in dict.fromkeys(packages)]
     while waiting:
         package, wanted_by = waiting.pop(0)
@@ -51,12 +52,17 @@ def plan(packages: Iterable[str], pyodide: Pyodide, folder: Path | None = None) 
             _must_fit(file, pyodide.tag)
         else:
             name, rule = _read(package)
-            chosen = _best(there.get(name, ()), rule)
+            if wanted_by and name in settled:
+                continue  # a page has one version of each
+            # A wheel that is needed, and none of them as it should be, is better than none.
+            chosen = _best(there.get(name, ()), rule) or (_best(there.get(name, ()), "") if wanted_by else None)
             if chosen is None:
                 if not wanted_by or name in (pyodide.packages or {}):
-                    names.append(package)
+                    names.append(name if wanted_by else package)
+                    settled.add(name)
                 continue
             file = chosen
+        settled.add(normal(file.name.partition("-")[0]))
         if file.name not in wheels:
             wheels[file.name] = file
             waiting += [(needed, file.name) for needed in _needs(file)]
@@ -125,7 +131,7 @@ def _best(found: Iterable[tuple[str, Path]], rule: str) -> Path | None:
 
 
 def _needs(file: Path) -> list[str]:
-    """The names of what a wheel needs, but for extras."""
+    """What a wheel needs, by name and version, but for extras."""
     try:
         with zipfile.ZipFile(file) as archive:
             (metadata,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
@@ -135,7 +141,8 @@ def _needs(file: Path) -> list[str]:
     needed = []
     for line in headers.get_all("Requires-Dist") or ():
         requirement, _, marker = str(line).partition(";")
-        found = re.match(r"[A-Za-z0-9._-]+", requirement.strip())
+        # Older ones have the versions in brackets. Of an address only the name is of use here.
+        found = _REQUIREMENT.match(re.sub(r"[()]", "", requirement).strip())
         if found is not None and "extra" not in marker:
-            needed.append(found[0])
+            needed.append(found[1] + (found[3] or ""))
     return needed

@@ -51,11 +51,14 @@ def _is(version: str, sign: str, wanted: str) -> bool:
     if sign == "===":
         return version == wanted
     if wanted.endswith(".*"):
-        within = _begins(version, wanted.removesuffix(".*"))
-        return within if sign == "==" else not within
+        wanted = wanted.removesuffix(".*")
+        if sign in ("==", "!="):
+            return _begins(version, wanted) is (sign == "==")
     mine, other = order_of(version), order_of(wanted)
     if sign == "~=":
         return mine >= other and _begins(version, wanted.rpartition(".")[0])
+    if sign == "<" and is_final(wanted) and mine[0] == other[0]:
+        return False  # what comes before a release is not asked for by "before it"
     compared = (mine > other) - (mine < other)
     return {"==": compared == 0, "!=": compared != 0, "<=": compared <= 0, ">=": compared >= 0, "<": compared < 0,
             ">": compared > 0}[sign]  # fmt: skip

@@ -100,7 +100,7 @@ def test_of_several_versions_the_newest_is_taken_or_the_one_that_is_asked_for(tm
         ("counts", "1.10"), ("counts>=1.10", "1.10"), ("counts<1.10", "1.9.post1"), ("counts~=1.9.0", "1.9.post1"),
         ("counts!=1.10,<=1.9", "1.9"), ("counts==1.9.*", "1.9.post1"), ("counts >= 1.2, < 1.9.0", None),
         ("counts==2.0rc1", "2.0rc1"), ("counts>1.10", "2.0rc1"), ("counts===1.9", "1.9"), ("counts>=3", None),
-        ("counts==1.9.0", "1.9"),
+        ("counts==1.9.0", "1.9"), ("counts>=1.9.*,<1.10", "1.9.post1"), ("counts!=1.10.*", "1.9.post1"),
     ],
 )  # fmt: skip
 def test_a_requirement_is_met_by_a_wheel_of_the_folder_or_asked_of_the_index(
@@ -110,6 +110,28 @@ def test_a_requirement_is_met_by_a_wheel_of_the_folder_or_asked_of_the_index(
     for version in ("1.9", "1.9.post1", "1.10", "2.0rc1", "2.0.dev3", "1.10a2"):
         wheel(tmp_path, "counts", version)
     assert plan([asked], usual, tmp_path).load == [asked if taken is None else f"counts-{taken}-py3-none-any.whl"]
+
+
+def test_what_comes_before_a_release_is_not_older_than_it(tmp_path: Path, usual: Pyodide) -> None:
+    """As indexes have it: whoever asks for <2 cannot use what is on its way to 2."""
+    wheel(tmp_path, "counts", "2.0rc1")
+    assert plan(["counts<2"], usual, tmp_path).load == ["counts<2"]
+    assert plan(["counts<2.0rc2"], usual, tmp_path).load == ["counts-2.0rc1-py3-none-any.whl"]
+
+
+@pytest.mark.parametrize("needs", ["counts<2,>=1.1", "counts[all] (<2) ; python_version > '3'", "Counts ~= 1.2"])
+def test_what_a_wheel_needs_is_taken_as_it_asks_for_it(needs: str, tmp_path: Path, usual: Pyodide) -> None:
+    """The newest one was taken, whatever the wheel can work with."""
+    for version in ("1.0", "1.2", "2.0"):
+        wheel(tmp_path, "counts", version)
+    wheel(tmp_path, "game", needs=(needs,))
+    game, counts = "game-1.0-py3-none-any.whl", "counts-{}-py3-none-any.whl"
+    assert plan(["game"], usual, tmp_path).load == [game, counts.format("1.2")]
+    assert plan(["game", "counts==1.0"], usual, tmp_path).load == [game, counts.format("1.0")], "one version of each"
+    assert plan(["game", "counts>2"], usual, tmp_path).load == ["counts>2", game]
+    (tmp_path / counts.format("1.2")).unlink()
+    (tmp_path / counts.format("1.0")).unlink()
+    assert plan(["game"], usual, tmp_path).load == [game, counts.format("2.0")], "better than none"
 
 
 def test_of_wheels_for_several_pythons_the_page_gets_the_one_for_its_own(tmp_path: Path) -> None:
