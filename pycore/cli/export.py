@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pycore.cli.games import check_games, of_games, opened_games
-from pycore.cli.places import beside_each_other
+from pycore.cli.places import apart
 from pycore.cli.progress import tracked
 from pycore.cli.spelled import say
 from pycore.cli.told import told
@@ -67,9 +67,7 @@ def export(
     targets = [out for out in (csv_out, parquet_out, psych_ds_out) if out is not None]
     if not targets:
         raise UsageError("say where the tables go: --csv DIR, --parquet DIR, --psych-ds DIR or several of them")
-    if len({out.resolve() for out in targets}) < len(targets):
-        raise UsageError("--csv, --parquet and --psych-ds are different folders; give one for each")
-    beside_each_other({"--csv": csv_out, "--parquet": parquet_out, "--psych-ds": psych_ds_out})
+    apart({"--csv": csv_out, "--parquet": parquet_out, "--psych-ds": psych_ds_out})
     if psych_ds_out is None and (about is not None or subjects):
         raise UsageError("--about and --subjects are for --psych-ds DIR; give it too")
     if subjects and (pseudonyms or mapping is not None):

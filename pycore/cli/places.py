@@ -13,29 +13,22 @@ PAGE: Final = b"<!doctype html>"
 
 
 def apart(written: Mapping[str, Path | None], read: Iterable[Path | None] = ()) -> None:
-    """`written`: by the option that says it, a file or a folder that would be replaced; `read`: files that the command
-    reads. Raises UsageError where one of these is another one, or a folder of them has another in it."""
+    """`written`: by the option that says it, a file or a folder that would be replaced as a whole; `read`: files that
+    the command reads. Raises UsageError where two of these are one, or what is written lies in another such folder."""
     places = [(name, path.resolve()) for name, path in written.items() if path is not None]
     for number, (name, place) in enumerate(places):
         for other, there in places[:number]:
             if place == there:
                 raise UsageError(f"{other} and {name} are both {place}, so one would replace the other; give two names")
+    for name, place in places:
+        for other, there in places:
+            if name != other and place.is_relative_to(there):
+                what = f"{name} {place} lies in {other} {there}"
+                raise UsageError(f"{what}, which is replaced as a whole; give places beside each other")
     for path in read:
         for name, place in places:
             if path is not None and path.resolve() == place:
                 raise UsageError(f"{name} {place} is what is read, and would be replaced; give another name")
-
-
-def beside_each_other(folders: Mapping[str, Path | None]) -> None:
-    """The same of folders, which are replaced as a whole: none may lie in another one. Raises UsageError."""
-    places = [(name, path.resolve()) for name, path in folders.items() if path is not None]
-    for name, place in places:
-        for other, there in places:
-            if name != other and place.is_relative_to(there):
-                raise UsageError(
-                    f"{name} {place} lies in {other} {there}, which is replaced as a whole; give folders beside each "
-                    "other"
-                )
 
 
 def replaceable(page: Path) -> None:

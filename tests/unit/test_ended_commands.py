@@ -111,7 +111,7 @@ def test_tables_within_each_other_are_refused_before_anything_is_replaced(
     ]  # fmt: skip
     status, text = said("export", game, *given)
     assert status == 2
-    assert "which is replaced as a whole; give folders beside each other" in text
+    assert "which is replaced as a whole; give places beside each other" in text
     assert [path.name for path in tmp_path.iterdir()] == ["game"]
 
 
@@ -124,6 +124,7 @@ def test_nothing_that_is_read_or_written_besides_is_replaced(tmp_path: Path) -> 
     for words, why in (
         (("replay", record, "--env", code, "--episode", "0", "--out", record), "is what is read, and would be"),
         (("replay", record, "--env", code, "--out", "x", "--html", "x"), "--out and --html are both"),
+        (("replay", record, "--env", code, "--out", "p/x", "--frames", "p"), "which is replaced as a whole"),
         (("replay", record, "--env", code, "--html", game / "metrics-0.json"), "is there, and is no page"),
         (("report", game, "--out", mapping, "--pseudonyms", "--mapping", mapping), "--out and --mapping are both"),
         (("report", game, "--out", game / "game.json"), "is there, and is no page"),

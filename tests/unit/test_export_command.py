@@ -379,7 +379,7 @@ def test_a_record_whose_parts_are_missing_is_left_out_and_told(tmp_path: Path) -
         (["{}/game", "--database", "sqlite:///x.db", "--csv", "{}/t"], "and not both"),
         (["--database", "sqlite:///{}/none.db", "--csv", "{}/t"], "there is no database file"),
         (["{}/game", "--game", "g", "--csv", "{}/t"], "--game is one of a database"),
-        (["{}/game", "--csv", "{}/t", "--parquet", "{}/t"], "different folders"),
+        (["{}/game", "--csv", "{}/t", "--parquet", "{}/t"], "--csv and --parquet are both"),
         (["{}/game", "--csv", "{}/t", "--pseudonyms"], "belong together"),
         (["{}/game", "--csv", "{}/t", "--mapping", "x"], "belong together"),
         (["{}/game", "--csv", "{}/t", "--pseudonyms", "--mapping", "{}/t/map.json"], "beside the tables"),

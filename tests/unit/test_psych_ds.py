@@ -108,7 +108,7 @@ def test_what_the_researcher_says_stands_in_the_description(tmp_path: Path) -> N
     ("words", "message"),
     [
         (["--psych-ds", "{}/game"], "may have been edited; give a new or an empty folder"),
-        (["--psych-ds", "{}/s", "--csv", "{}/s"], "different folders"),
+        (["--psych-ds", "{}/s", "--csv", "{}/s"], "are both"),
         (["--psych-ds", "{}/s", "--subjects", "--pseudonyms"], "give one of the two"),
         (["--csv", "{}/s", "--subjects"], "are for --psych-ds"),
         (["--csv", "{}/s", "--about", "{}/game/game.json"], "are for --psych-ds"),
