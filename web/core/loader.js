@@ -133,7 +133,7 @@ export async function load(progress, warn, manifestURL = new URL('../manifest.js
   // A page may lie in another folder.
   for (const image of Object.values(manifest.images ?? {})) {
     image.src = resolve(image.src);
-    for (const [frame, file] of Object.entries(image.files ?? {})) image.files = { ...image.files, [frame]: resolve(file) };
+    if (image.files) image.files = Object.fromEntries(Object.entries(image.files).map(([frame, file]) => [frame, resolve(file)]));
   }
 
   progress({ step: 'python', fraction: 0, bytes: 0 });

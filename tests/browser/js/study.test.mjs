@@ -84,6 +84,15 @@ test('a file of the game may have any name', async () => {
   assert.deepEqual(found, ['level%20%231%3F%2050%25.txt', 'level%25201.txt']);
 });
 
+test('an atlas of many frames takes no time of the loading', async () => {
+  python();
+  const files = Object.fromEntries(Array.from({ length: 5000 }, (_, frame) => [`${frame}.png`, 'images/0.png']));
+  const began = performance.now();
+  const { manifest } = await loading({ images: { many: { src: 'images/0.png', files } } });
+  assert.ok(performance.now() - began < 2000);      // 10 s, where each frame copied those before it
+  assert.equal(manifest.images.many.files['4999.png'], new URL('images/0.png', SITE).href);
+});
+
 test('pictures are where the manifest is, whatever folder the page lies in', async () => {
   python();
   const { manifest } = await loading({ images: {
