@@ -8,6 +8,7 @@ taken, and nothing hidden.
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -60,7 +61,9 @@ def sources_of(game: Path, more: Iterable[Path] = ()) -> Sources:
 
 def _named(extra: Path, folder: Path) -> list[Path]:
     """The files of what was named, which lie in the environment's folder."""
-    found = extra.resolve()
+    # By its place, as what lies in packages: a link may lead elsewhere.
+    place = Path(os.path.abspath(extra))
+    found = place.parent.resolve() / place.name
     if not found.exists():
         raise SiteFailed(f"there is no {extra}")
     if not found.is_relative_to(folder) or found == folder:

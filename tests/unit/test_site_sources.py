@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pycore.site.failing import SiteFailed
 from pycore.site.sources import sources_of
 
 
@@ -33,6 +34,13 @@ def test_what_a_link_leads_to_is_a_file_of_the_study_where_the_link_lies(study: 
         "environment.py", "utils.py", "pack/__init__.py", "pack/level.txt", "pack/more/level.txt", "pack/more/utils.py",
     }  # fmt: skip
     assert found["pack/level.txt"].read_text() == "a level"
+    (study / "maps").symlink_to(tmp_path / "shared")
+    (study / "map.txt").symlink_to(tmp_path / "shared/level.txt")
+    named = sources_of(study / "environment.py", [study / "maps", study / "map.txt"]).files
+    assert {"maps/level.txt", "maps/utils.py", "map.txt"} <= set(named)
+    for elsewhere in (tmp_path / "shared", study / "..", study / "pack/.."):
+        with pytest.raises(SiteFailed, match="does not lie in"):
+            sources_of(study / "environment.py", [elsewhere])
 
 
 def test_a_link_in_a_circle_is_gone_once(study: Path) -> None:
