@@ -105,7 +105,7 @@ def _file(found: Images, name: str, path: Path) -> str:
 
 def _atlas(name: str, path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text("utf-8"))
+        values = json.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"the atlas of {name!r:.40} cannot be read: {error}") from error
     if not isinstance(values, dict):

@@ -71,7 +71,8 @@ def files(folder: Path) -> None:
     (folder / "ball.png").write_bytes(png_of(1, 1, 3, b"abc"))
     frame = {"frame": {"x": 1, "y": 2, "w": 3, "h": 4}}
     (folder / "hash.json").write_text(json.dumps({"frames": {"a": frame}}))
-    (folder / "list.json").write_text(json.dumps({"frames": [{"filename": "b", **frame}]}))
+    marked = json.dumps({"frames": [{"filename": "b", **frame}]})
+    (folder / "list.json").write_text(marked, "utf-8-sig")  # as some editors do
     several = [{"image": "ball.png", "frames": [{"filename": "c", **frame}]}]
     (folder / "several.json").write_text(json.dumps({"textures": several}))
     (folder / "rotated.json").write_text(json.dumps({"frames": {"a": {**frame, "rotated": True}}}))
