@@ -22,6 +22,7 @@ import os
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -167,8 +168,7 @@ def export_game(store: DataStore, game: GameData, out: Path) -> list[Path]:
             written += _write_trajectory(store, game.game_id, player, data, out / f"trajectory-{name}.jsonl")
         if data.experienced:
             path = out / (f"experienced-{name}.jsonl" + (INCOMPLETE if data.experienced_missing else ""))
-            parts = (_experienced_part(store, game.game_id, player, part) for part in data.experienced)
-            _write_all(path, parts if data.experienced_missing else _whole_lines(parts))
+            _write_all(path, _experienced(store, game.game_id, player, data))
             written.append(path)
         for kind in ("trajectory", "experienced"):
             _not_incomplete_any_more(out / f"{kind}-{name}.jsonl", written)
@@ -225,8 +225,15 @@ def _write_trajectory(store: DataStore, game_id: str, player: str, data: PlayerD
     return written
 
 
+def _experienced(store: DataStore, game_id: str, player: str, data: PlayerData) -> Iterator[bytes]:
+    for _, load in groupby(data.experienced, lambda part: part // PARTS_OF_A_LOAD):
+        parts = (_experienced_part(store, game_id, player, part) for part in load)
+        yield from parts if data.experienced_missing else _whole_lines(parts)
+
+
 def _whole_lines(texts: Iterable[bytes]) -> Iterator[bytes]:
-    """Texts, but for the beginning of a line of which the rest never came: a long one is stored in several parts."""
+    """What a load of a page stored, but for the beginning of a line of which the rest never came: a long one is stored
+    in several parts."""
     rest = b""
     for text in texts:
         whole, end, rest = (rest + text).rpartition(b"\n")

@@ -13,9 +13,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pycore.cli import cli
+from pycore.export.seen import open_experience
 from pycore.relay.games.outcomes import Outcome, person_of
 from pycore.relay.games.uploads import Piece
 from pycore.relay.storage.export import export_game, list_games
+from pycore.relay.storage.pieces import PARTS_OF_A_LOAD
 from pycore.relay.storage.store import DataStore
 
 GAME = {
@@ -178,15 +180,18 @@ def test_a_long_line_of_which_the_rest_never_came_keeps_no_record_from_being_rea
     store = DataStore(url)
     head = '{"game_id":"g","player":0,"players":[0,1],"pycore_experienced":1}\n'
     first = head + '{"episode":0,"event":"hidden","frame":0,"ti'
+    again = head.replace('"player"', '"load":1,"player"')
     try:
         asyncio.run(store.put_game(GAME))
-        for part, text in enumerate((first, 'me_ms":1}\n{"episode":0,"event":"sho')):
+        texts = {0: first, 1: 'me_ms":1}\n{"episode":0,"event":"sho', PARTS_OF_A_LOAD: again}
+        for part, text in texts.items():
             asyncio.run(store.put_experienced("g", "0", part, False, text, 1.0))
     finally:
         store.close()
     assert run(url, "--game", "g", "--out", str(tmp_path / "out")).exit_code == 0
     lines = (tmp_path / "out" / "experienced-0.jsonl").read_text().splitlines()
-    assert [json.loads(line).get("event") for line in lines] == [None, "hidden"]
+    assert [json.loads(line).get("event") for line in lines] == [None, "hidden", None]
+    assert [item.event for item in open_experience(tmp_path / "out" / "experienced-0.jsonl")] == ["hidden"]
 
 
 def test_what_a_page_stored_that_cannot_be_read_is_told_with_the_way_around_it(url: str, tmp_path: Path) -> None:
