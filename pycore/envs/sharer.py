@@ -18,7 +18,8 @@ from pycore.frozen import Named
 __all__ = ["Captured", "Sharer", "is_same"]
 
 MOST_LOOKS: Final = 100
-"""How often tables of modules and classes are looked through again, since they have grown."""
+"""How often tables of modules and classes are looked through again, since they have grown: one in which everything is
+that comes and goes would have us look each time."""
 _SHARED: Final = SHARED, ()
 _GENERATOR: Final = GENERATOR, ()
 
@@ -93,7 +94,7 @@ class Sharer:
         self._layers: dict[int, int] = {}
         self._standing: dict[type, dict[int, Any]] = {}
         """By class, what has a name,"""
-        self._tables: list[tuple[Any, int]] = []
+        self._tables: dict[int, tuple[Any, int]] = {}
         """and in which tables that lies, with how much they have."""
         self._looks = 0
         self.shared: list[Any] = []
@@ -109,7 +110,7 @@ class Sharer:
             each.clear()
         if self.waiting is not None:
             self.waiting.begin()
-        for table, size in self._tables:
+        for table, size in self._tables.values():
             if len(table) != size:
                 self._look_again()
                 break
@@ -159,24 +160,28 @@ class Sharer:
 
     def standing(self, kind: type) -> dict[int, Any]:
         """Those of a class. A game may make them when they are asked for first: then there are more later."""
-        found: dict[int, Any] = {}
-        if is_all_attributes(kind):
-            beside = standing_beside((*self._kinds, kind))
-            found.update((place, value) for place, value in beside.found.items() if type(value) is kind)
-        if found:
-            self._standing[kind] = found
-            self._tables += [(table, len(table)) for table in beside.tables if self._looks < MOST_LOOKS]
+        if not is_all_attributes(kind):
+            return {}
+        beside = standing_beside((*self._kinds, kind))
+        self._standing[kind] = found = beside.of(kind)
+        self._watch(beside.tables)
         return found
 
+    def _watch(self, tables: list[Any]) -> None:
+        if self._looks < MOST_LOOKS:
+            self._tables.update((id(table), (table, len(table))) for table in tables)
+
     def _look_again(self) -> None:
-        """Some table has more, or less. One in which everything is that comes and goes would have us look each time."""
+        """Some table has more, or less."""
         self._looks += 1
-        known, self._standing, self._tables = self._standing, {}, []
-        for kind, found in known.items():
-            again = self.standing(kind)
+        self._tables.clear()
+        beside = standing_beside((*self._kinds, *self._standing))
+        self._watch(beside.tables)
+        for kind, found in self._standing.items():
+            if not found and kind not in self._kinds:
+                self.reductions.pop(kind, None)  # there was none: it is decided anew
             found.clear()
-            found.update(again)
-            self._standing[kind] = found
+            found.update(beside.of(kind))
 
     def keeps(self, value: Any) -> bool:
         """Whether it is a layer."""

@@ -24,35 +24,39 @@ _GROWING: Final = frozenset({list, dict, set})
 
 
 class Beside(Named):
-    """What classes have names for, by its place in memory, and the tables in which some of it lies."""
+    """What classes have names for, by its place in memory, and the tables in which there may be more of it later."""
 
     found: dict[int, Any]
     tables: list[Any]
+
+    def of(self, kind: type) -> dict[int, Any]:
+        """Of what was found, what is of a class."""
+        return {place: value for place, value in self.found.items() if type(value) is kind}
 
 
 def standing_beside(classes: Iterable[type]) -> Beside:
     """What the modules of some classes, and modules and classes in them, have a name for; also in a list or dictionary
     with a name, or in one in it."""
-    found: dict[int, Any] = {}
-    tables: list[Any] = []
+    beside = Beside({}, [])
     for names in _all_names(classes):
         for value in list(names.values()):
-            before = len(found)
-            found.update((id(item), item) for item in _held_by(value, DEEPEST) if not is_exact(type(item)))
-            if type(value) in _GROWING and len(found) > before:
-                tables.append(value)
-    return Beside(found, tables)
+            _take(value, DEEPEST, beside)
+    return beside
 
 
-def _held_by(value: Any, depth: int) -> Iterator[Any]:
+def _take(value: Any, depth: int, beside: Beside) -> None:
     """What is in a table, and in tables in it; of what is none, that itself."""
-    kind = type(value)
+    kind: Any = type(value)
     if not depth or (kind is not dict and kind not in _CONTAINERS):
-        yield value
+        if not is_exact(kind):
+            beside.found[id(value)] = value
         return
+    before = len(beside.found)
     inside = [*value.values()] if kind is dict else [*value]
     for item in () if PLAIN.issuperset(map(type, inside)) else inside:
-        yield from _held_by(item, depth - 1)
+        _take(item, depth - 1, beside)
+    if kind in _GROWING and (not inside or len(beside.found) > before):
+        beside.tables.append(value)
 
 
 def _all_names(classes: Iterable[type]) -> Iterator[dict[str, Any]]:

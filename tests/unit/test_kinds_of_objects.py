@@ -457,6 +457,23 @@ def test_what_a_class_makes_when_it_is_asked_for_first_stays_that_one(monkeypatc
     assert all(cell is Kept.of(cell.letter) for cell in env.cells)  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("first", [lambda: Kept("z"), lambda: Kept.of("a")], ids=["another", "one of it"])
+def test_tables_within_a_table_fill_while_a_game_is_played(
+    monkeypatch: pytest.MonkeyPatch, first: Callable[[], Kept]
+) -> None:
+    """Also those that were empty when the first of the class was met, and where that one is in no table."""
+    sides: dict[str, dict[str, Any]] = {"black": {}, "white": {}}
+    monkeypatch.setattr(Kept, "known", {})
+    monkeypatch.setattr(Kept, "sides", sides, raising=False)
+    env = Env(cells=[first()])
+    capture = Capture(env)
+    for side, letter in (("black", "b"), ("white", "c"), ("white", "d")):
+        capture.load(capture.save())
+        env.cells.append(sides[side].setdefault(letter, Kept(letter)))  # type: ignore[attr-defined]
+        capture.load(capture.save())
+        assert env.cells[-1] is sides[side][letter]  # type: ignore[attr-defined]
+
+
 def test_a_table_in_which_everything_comes_and_goes_is_not_looked_through_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
