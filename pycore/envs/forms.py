@@ -19,20 +19,31 @@ import random
 import sys
 import weakref
 from array import array
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from functools import lru_cache, partial
+from functools import partial
 from operator import itemgetter
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any, Final
 
 from pycore.envs.attributes import bare_state
 from pycore.envs.closures import Recalled
-from pycore.envs.hashed import has_own_hash, leads_nowhere
+from pycore.envs.hashed import leads_nowhere
 from pycore.envs.kinds import PROXIES, VIEWS, behind_proxy, count_of
 from pycore.envs.memory import form_of
-from pycore.envs.subclasses import derived_from, inside_of, is_all_attributes, is_exact, module_of
+from pycore.envs.roles import (
+    LENT,
+    MAYBE,
+    NAMED,
+    PLAINLY,
+    TABLED,
+    VALUE,
+    has_no_reduction,
+    is_told_by_attributes,
+    role_of,
+)
+from pycore.envs.subclasses import derived_from, inside_of, is_exact, module_of
 
 __all__ = ["form_of_attributes"]
 
@@ -40,13 +51,13 @@ PLAIN = frozenset({int, float, str, bool, bytes, type(None)})
 DEEPEST = 40
 """Objects further down stand in a list of their own: the canonical form has a limit of its own."""
 
-VALUES: Final = frozenset({frozenset, range, slice, complex})
-"""Of Python's own types those of values, beside the plainest ones and tuples."""
-TABLED: Final = frozenset({list, dict, set, deque, array, bytearray, OrderedDict, defaultdict, Counter})
 SHORT: Final = 1024
-"""Items of such a list, those of what is in it among them. What is longer would be told in full at each place;"""
+"""Items of such a list, those of what is in it among them. Of what is longer it is told whether it is one."""
 MOST: Final = 20_000
-"""and of all of them in a state: thousands of cells may have one list."""
+"""Items that are told again, of values and of such lists together: thousands of cells may have one, and each step of a
+way the steps before it."""
+_NOBODY: Final = (ModuleType, type, type(None))
+"""What a function of C is of that is no method."""
 _ORDERED: Final[tuple[Any, ...]] = (list, tuple, deque)
 _SETS: Final[tuple[Any, ...]] = (set, frozenset)
 SEEN: Final = 4
@@ -72,11 +83,13 @@ class _Forms:
         """What has a number, so that no other object can have its place in memory."""
         self._deep: list[Any] = []
         self._told = 0
+        self._lent: dict[int, tuple[Any, int, int]] = {}
+        """Values and short lists that were told, by their places in memory: each, its items, and which one it is."""
         self._spare = MOST
         self._items = 0
-        """Of lists, dictionaries and arrays that were met,"""
+        """That were met,"""
         self._again = 0
-        """and how often something was met again, or lay too deep."""
+        """and how often something was told by its number, or lay too deep."""
 
     def attributes(self, owner: Any, state: State) -> dict[str, Any]:
         attributes, slots = state
@@ -98,22 +111,25 @@ class _Forms:
             return value
         if kind is tuple:
             self._items += len(value)
-            return [self.of(item, depth + 1) for item in value]
+            return [*value] if PLAIN.issuperset(map(type, value)) else [self.of(item, depth + 1) for item in value]
         named = self._names.get(id(value))
         if named is not None:
             return named
-        if isinstance(value, (type, FunctionType, ModuleType)):
+        role = role_of(kind)
+        if role is NAMED or (kind is BuiltinFunctionType and isinstance(value.__self__, _NOBODY)):
             return {"shared": _named(value)}
-        if isinstance(value, BuiltinFunctionType) and isinstance(value.__self__, (ModuleType, type, type(None))):
-            return {"shared": _named(value)}
-        if isinstance(value, Enum):
-            return {"": _named(kind), "name": _member(value)}
-        numpy = sys.modules.get("numpy")
-        if numpy is not None and isinstance(value, numpy.generic):
-            # Records, and times, which are told as an array of them is.
-            told = value.dtype.names is not None or value.dtype.kind in "mM"
-            return {"": f"one {value.dtype}", "items": self.of(value.tolist(), depth + 1)} if told else value
-        is_value = _is_value(value, kind)
+        if role is PLAINLY:
+            return self._plainly(value, kind, depth)
+        is_value = role is VALUE or (role is MAYBE and leads_nowhere(bare_state(value)))
+        is_lent = is_value or role is LENT
+        if is_lent and depth <= DEEPEST:
+            if id(value) in self._lent:
+                return self._told_again(value, depth)
+            flat = _flat(value, kind) if role is LENT else None
+            if flat is not None and len(flat) <= SHORT:  # nearly all
+                self._items += len(flat)
+                self._lent[id(value)] = value, len(flat), len(self._lent)
+                return flat
         if not is_value:
             number = self._seen.get(id(value))
             if number is not None:
@@ -122,28 +138,54 @@ class _Forms:
             self._seen[id(value)] = len(self._kept)
             self._kept.append(value)
         if depth > DEEPEST:
+            self._items += 1
             self._again += 1
             self._deep.append(value)
             return {b"deep": len(self._deep) - 1}
-        if is_value or not _is_handed_out(kind):
+        if not is_lent:
             return self._object(value, depth)
-        before = self._items, self._again, len(self._kept)
-        self._items += value.size if numpy is not None and kind is numpy.ndarray else _length(value)
+        items, again, kept = self._items, self._again, len(self._kept)
+        self._items = items + _length(value, kind)
         told = self._object(value, depth)
-        size = self._items - before[0]
-        if size <= min(SHORT, self._spare) and (self._again, len(self._kept)) == before[1:]:
-            self._spare -= size
+        size = self._items - items
+        if not is_value:
+            if size > SHORT or self._again != again or len(self._kept) != kept:
+                return told
             del self._seen[id(self._kept.pop())]
+        self._lent[id(value)] = value, size, len(self._lent)
         return told
 
+    def _told_again(self, value: Any, depth: int) -> Any:
+        """In full, as if it were another one; by its number where too much would be told."""
+        _, size, number = self._lent[id(value)]
+        items, spare = self._items, self._spare - size
+        if spare < 0:
+            self._items += 1
+            self._again += 1
+            return {b"again": number}
+        told = self._object(value, depth)
+        # With what is in it, of which each was told before and was counted for itself here.
+        self._items, self._spare = items + size, spare
+        return told
+
+    def _plainly(self, value: Any, kind: Any, depth: int) -> Any:
+        """What has no parts that anybody can change: members of an Enum, numbers of numpy."""
+        if issubclass(kind, Enum):
+            return {"": _named(kind), "name": _member(value)}
+        # Records, and times, which are told as an array of them is.
+        told = value.dtype.names is not None or value.dtype.kind in "mM"
+        return {"": f"one {value.dtype}", "items": self.of(value.tolist(), depth + 1)} if told else value
+
     def _object(self, value: Any, depth: int) -> Any:
-        kind = type(value)
+        kind: Any = type(value)
         if kind is list:
             return [self.of(item, depth + 1) for item in value]
         if kind is dict:
             return self._mapping(value, depth)
         if kind in (set, frozenset):
             return self._members(value, depth)
+        if is_told_by_attributes(kind):
+            return self._by_attributes(value, kind, depth)
         if kind is bytearray:
             return bytes(value)
         if kind is MappingProxyType or kind in VIEWS:
@@ -162,6 +204,8 @@ class _Forms:
                 return value
             items = value.ravel().tolist()
             return {"": f"array {value.dtype}", "shape": list(value.shape), "items": self.of(items, depth + 1)}
+        if kind is array:  # its numbers may have another size in another process
+            return {"": _named(kind), "of": value.typecode, "items": value.tolist()}
         if kind is deque:
             return {"": _named(kind), "maxlen": value.maxlen, "items": [self.of(item, depth + 1) for item in value]}
         state = _state_of_generator(value)
@@ -172,7 +216,7 @@ class _Forms:
         return {**own, "": "generator", "state": state}
 
     def _mapping(self, value: Mapping[Any, Any], depth: int) -> Any:
-        if all(type(key) in PLAIN for key in value):
+        if PLAIN.issuperset(map(type, value)):
             return {key: self.of(item, depth + 1) for key, item in value.items()}
         if all(_is_plain(key) for key in value):
             return {_keyed(key): self.of(item, depth + 1) for key, item in value.items()}
@@ -216,7 +260,7 @@ class _Forms:
     def _look(self, value: Any, steps: int) -> str:
         """What can be seen of a value within some steps, the same in every process."""
         kind: Any = type(value)
-        if kind in PLAIN or (_valued(kind) and kind is not frozenset and is_exact(kind)):
+        if kind in PLAIN or (role_of(kind) is VALUE and kind is not frozenset and is_exact(kind)):
             return repr(value)
         number = self._seen.get(id(value))
         if number is not None:
@@ -240,23 +284,29 @@ class _Forms:
                 seen += sorted([self._look(item, steps - 1) for item in members.__iter__(value)])
         return f"{_named(kind)}({', '.join(seen)})"
 
+    def _by_attributes(self, value: Any, kind: Any, depth: int) -> Any:
+        told: dict[str, Any] = {"": _named(kind)}
+        attributes, slots = bare_state(value)
+        for name, item in {**attributes, **slots}.items():
+            told[name] = item if type(item) in PLAIN else self.of(item, depth + 1)
+        base = derived_from(kind)
+        if base is not None and base is not object:
+            told["items"] = self._inside(inside_of(value), depth + 1)
+        elif isinstance(value, tuple):  # a named one
+            told["items"] = [self.of(item, depth + 2) for item in value]
+        return told
+
     def _reduced(self, value: Any, depth: int) -> Any:
         """Any other object: by its attributes, or by what pickle makes of it where it says so itself."""
         kind = type(value)
         told: dict[str, Any] = {"": _named(kind)}
-        base = derived_from(kind)
         elsewhere = copyreg.dispatch_table.get(kind)
-        if elsewhere is None and (base is not None or _has_no_reduction(kind)):
-            attributes, slots = bare_state(value)
-            for name, item in {**attributes, **slots}.items():
-                told[name] = self.of(item, depth + 1)
-            if base is not None and base is not object:
-                told["items"] = self._inside(inside_of(value), depth + 1)
-            elif isinstance(value, tuple):  # a named one
-                told["items"] = [self.of(item, depth + 2) for item in value]
-            return told
+        if elsewhere is None and (derived_from(kind) is not None or has_no_reduction(kind)):
+            return self._by_attributes(value, kind, depth)
         if elsewhere is not None:
             reduced: Any = elsewhere(value)
+        elif module_of(kind).partition(".")[0] == "pathlib":  # from one Python to the next in other parts
+            reduced = kind, (str(value),)
         else:
             reduced = count_of(value) if kind is itertools.count else value.__reduce_ex__(4)
         if isinstance(reduced, str):
@@ -286,48 +336,27 @@ def _state_of_generator(value: Any) -> Any:
     return value.state if isinstance(value, module.BitGenerator) else None
 
 
-def _is_value(value: Any, kind: Any) -> bool:
-    """Whether nobody can change a value: not it, nor anything in it."""
-    found = _valued(kind)
-    return found if found is not None else leads_nowhere(bare_state(value))
+def _flat(value: Any, kind: Any) -> Any:
+    """A list or dictionary of plain values alone; None for anything else."""
+    if kind is list:
+        return [*value] if PLAIN.issuperset(map(type, value)) else None
+    if kind is dict and PLAIN.issuperset(map(type, value)) and PLAIN.issuperset(map(type, value.values())):
+        return value.copy()
+    return None
 
 
-@lru_cache(maxsize=1024)  # some games make classes without end
-def _valued(kind: Any) -> bool | None:
-    """Whether all objects of a type are values; None: those whose attributes lead nowhere."""
-    if kind in VALUES:
-        return True
-    if is_exact(kind):
-        # Fractions, dates, paths. What a method or a reference is of may change.
-        own = kind.__hash__ not in (None, object.__hash__)
-        return own and module_of(kind) not in ("builtins", "weakref")
-    if issubclass(kind, tuple):
-        return None if kind.__dictoffset__ else True
-    return None if has_own_hash(kind) else False
-
-
-@lru_cache(maxsize=1024)
-def _is_handed_out(kind: Any) -> bool:
-    """Whether objects of a type may be short ones that lead to no object: lists, arrays, vectors and rectangles of
-    pygame. Which types those are must be the same in every Python: numbers of what is met follow from it."""
-    numpy = sys.modules.get("numpy")
-    if kind in TABLED or (numpy is not None and kind is numpy.ndarray):
-        return True
-    return module_of(kind).partition(".")[0] == "pygame" and not is_all_attributes(kind)
-
-
-def _length(value: Any) -> int:
-    try:
+def _length(value: Any, kind: Any) -> int:
+    """Items of a value or a short list, whatever its class says of that."""
+    if kind in TABLED or kind is frozenset:
         return len(value)
-    except TypeError:
-        return 1
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and kind is numpy.ndarray:
+        size: int = value.size
+        return size
+    return tuple.__len__(value) if issubclass(kind, tuple) else 1
 
 
 _FIRST: Final = itemgetter(0)
-
-
-def _has_no_reduction(kind: Any) -> bool:
-    return kind.__reduce_ex__ is object.__reduce_ex__ and kind.__reduce__ is object.__reduce__
 
 
 def _is_plain(value: Any) -> bool:

@@ -60,7 +60,7 @@ def leads_nowhere(state: Any) -> bool:
     """Whether all attributes in what pickle is given of an object do so, and a hash may be made of them."""
     for attributes in state if type(state) is tuple else (state,):
         for value in (attributes or {}).values():
-            if not _leads_nowhere(value, 0):
+            if type(value) not in PLAIN and not _leads_nowhere(value, 0):
                 return False
     return True
 
@@ -85,7 +85,9 @@ def _leads_nowhere(value: Any, depth: int) -> bool:
     if kind is list or kind is dict:
         return False  # most often
     if kind is tuple or kind is frozenset:
-        return depth < DEEPEST and all(_leads_nowhere(item, depth + 1) for item in value)
+        if depth >= DEEPEST:
+            return False
+        return PLAIN.issuperset(map(type, value)) or all(_leads_nowhere(item, depth + 1) for item in value)
     if isinstance(value, Enum):
         return True
     numpy = sys.modules.get("numpy")

@@ -173,15 +173,22 @@ def a_captured_environment() -> str:
     """Saved by its attributes, drawn, gone back with and stepped again, by every kind of object that may be in it."""
     import random
     import weakref
+    from array import array
     from collections import Counter, OrderedDict, deque
     from dataclasses import dataclass
     from fractions import Fraction
+    from pathlib import PurePosixPath
+    from typing import NamedTuple
 
     from pycore.envs import ParallelEnvAdapter
 
     @dataclass(frozen=True)
     class Wall:
         place: tuple[int, int]
+
+    class Step(NamedTuple):
+        place: int
+        before: object
 
     shapes = [[[1, 1], [1, 1]], [[1, 1, 1]]]
 
@@ -207,6 +214,8 @@ def a_captured_environment() -> str:
             self.free = {(0, 1), (2, 3)}
             self.walls = {Wall((number, seed)) for number in range(20)}
             self.shape, self.turn, self.share = [shapes[0], shapes[0]], 1j, [Fraction(1, 3)] * 2
+            self.longs, self.file = array("l", [1, -2]), PurePosixPath("a/b")
+            self.way = None
             return {}, {}
 
         def step(self, actions: dict[str, int]) -> object:
@@ -218,6 +227,7 @@ def a_captured_environment() -> str:
                 self.order["last"] = piece
                 self.free ^= {(action, piece.place % 4)}
                 self.walls ^= {Wall((action, piece.place % 4))}
+                self.way = Step(piece.place, self.way)
             self.shape, self.turn = [shapes[self.rng.randrange(2)], self.shape[0]], self.turn * 1j
             rewards = {agent: float(self.rng.gauss(0, 1) > 0) + self.pieces[agent].place for agent in self.agents}
             flags = dict.fromkeys(self.agents, False)
