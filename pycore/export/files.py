@@ -33,6 +33,8 @@ INCOMPLETE: Final = ".incomplete"
 _OURS = re.compile(r"metrics-.+\.json|(trajectory|experienced)-.+\.jsonl(\.incomplete)?")
 _COPY = re.compile(r" ?\(\d+\)$| copy( \d+)?$| - (Copy|Kopie)( \(\d+\))?$")
 """What browsers and systems put behind the name of a file that is there already: it is the same player's, once more."""
+_OF_A_DISK = frozenset(("lost+found", "System Volume Information", "$RECYCLE.BIN"))
+"""Folders that systems put onto a disk, and let nobody read."""
 _STATE = re.compile(r"(metrics-.+)-episode--?\d+\.json")
 
 
@@ -111,9 +113,9 @@ def with_metrics(games: Sequence[GameFiles], metrics: Sequence[Path]) -> None:
 
 
 def _folders(path: Path) -> list[Path]:
-    """A folder, and those in it or where links in it lead, each once; but no hidden ones: what editors leave, and an
-    export that was killed, is no game. Raises ConfigError for one that cannot be read: nothing is left out in silence.
-    """
+    """A folder, and those in it or where links in it lead, each once; but no hidden ones, nor a disk's own: what
+    editors leave, and an export that was killed, is no game. Raises ConfigError for one that cannot be read: nothing is
+    left out in silence."""
 
     def unread(error: OSError) -> None:
         raise ConfigError(f"cannot read {error.filename}: {error.strerror}") from error
@@ -122,7 +124,7 @@ def _folders(path: Path) -> list[Path]:
     for folder, inside, _ in os.walk(path, onerror=unread, followlinks=True):
         if found.setdefault(os.path.realpath(folder), Path(folder)) != Path(folder):
             inside.clear()
-        inside[:] = [name for name in inside if not name.startswith(".")]
+        inside[:] = [name for name in inside if not name.startswith(".") and name not in _OF_A_DISK]
     return sorted(found.values())
 
 

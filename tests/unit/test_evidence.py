@@ -119,18 +119,20 @@ def test_where_links_lead_is_part_of_a_study_and_each_folder_once(tmp_path: Path
 
 
 def test_a_folder_that_cannot_be_read_is_told_and_not_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its game was in no table, and the command said that it is done."""
+    """Its game was in no table, and the command said that it is done. What a disk has at its root is no game."""
     study = tmp_path / "study"
     stored(study / "game")
-    (study / "another's").mkdir()
+    (study / "lost+found").mkdir()
     scandir = os.scandir
 
     def closed(path: Any) -> Any:
-        if str(path).endswith("another's"):
+        if str(path).endswith(("another's", "lost+found")):
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", closed)
+    assert said("verify", study)[0] == 0
+    (study / "another's").mkdir()
     for command in (["verify", study], ["export", study, "--csv", tmp_path / "t"], ["report", study]):
         status, text = said(*command)
         assert (status, "another's: Permission denied" in " ".join(text.split())) == (2, True)
