@@ -42,7 +42,7 @@ def made_with_its_hash(kind: type, reduce: Reduce) -> Reduce:
         first = settled(state)
         if len(first[0]) + len(first[1]) == len(state[0]) + len(state[1]):
             return made  # it leads nowhere, so not to itself either
-        return begun, (kind, first), state, None, None, _put
+        return begun, (kind, first), state, None, None, put_state
 
     return reduced
 
@@ -70,12 +70,6 @@ def begun(kind: Any, first: State) -> Any:
     made = object.__new__(kind)
     put_state(made, first)
     return made
-
-
-def _put(value: Any, state: State) -> None:
-    # All anew: attributes are walked in the order in which they were set.
-    put_state(value, ({}, {}))
-    put_state(value, state)
 
 
 def _leads_nowhere(value: Any, depth: int) -> bool:
