@@ -7,8 +7,8 @@ every property.
 
 A step that cannot run (no Node, no Chromium, an installation that failed) fails with its reason; none is skipped.
 What tests by the clock runs three steps at a time, and one by one where it plays in pages. Whatever else there is (the
-checks, the laws, which have a clock of their own, Python 3.11, the digests of parity) goes on behind it, one step at a
-time, with what it leaves of the processors: pages and servers wait for a third of the time that they take.
+checks, the laws, which have a clock of their own, Python 3.11, the digests of parity) goes on behind it, two steps at a
+time, with what it leaves of the processors.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ from tools.process import Failed, Missing
 from tools.steps import STEPS, Broken, Counts, Outcome, Step
 
 AT_ONCE = 3
-"""Steps without a browser that run at the same time, beside those that are behind: half of what the server's tests take
-is waiting."""
+"""Steps that test by the clock, without a browser, at the same time: those of the server wait most of theirs."""
+BEHIND = 2
+"""Steps beside them, and beside the pages, that have what is left of the processors; at the end, all of it."""
 
 
 def perform(step: Step, options: argparse.Namespace) -> Outcome:
@@ -92,7 +93,7 @@ def main(options: argparse.Namespace) -> int:
     together = [step for step in steps if not step.browser and not step.long]
     if together:
         print(f"running {', '.join(step.name for step in together)}", flush=True)
-    with ThreadPoolExecutor(1, initializer=yield_to_all) as last, ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(BEHIND, initializer=yield_to_all) as last, ThreadPoolExecutor(AT_ONCE) as pool:
         behind = [last.submit(perform, step, options) for step in together if step.behind]
         ended(as_completed([pool.submit(perform, step, options) for step in together if not step.behind]))
         for step in steps:
