@@ -195,7 +195,8 @@ def edges(options: argparse.Namespace) -> tuple[Counts, str]:
 
 
 def server(options: argparse.Namespace) -> tuple[Counts, str]:
-    return pytest(sys.executable, SERVER, marks_of(options), options, much=much_of(options))
+    # Most of what these tests take is waiting.
+    return pytest(sys.executable, SERVER, marks_of(options), options, much=much_of(options), workers=2)
 
 
 def much_of(options: argparse.Namespace) -> Mapping[str, str]:

@@ -6,7 +6,7 @@ every property.
 `--all` adds what is long (`tools.long`).
 
 A step that cannot run (no Node, no Chromium, an installation that failed) fails with its reason; none is skipped.
-What tests by the clock runs three steps at a time, and one by one where it plays in pages. Whatever else there is (the
+What tests by the clock runs two steps at a time, and one by one where it plays in pages. Whatever else there is (the
 checks, the laws, which have a clock of their own, Python 3.11, the digests of parity) goes on behind it, two steps at a
 time, with what it leaves of the processors.
 """
@@ -26,8 +26,8 @@ from tools import long
 from tools.process import Failed, Missing
 from tools.steps import STEPS, Broken, Counts, Outcome, Step
 
-AT_ONCE = 3
-"""Steps that test by the clock, without a browser, at the same time: those of the server wait most of theirs."""
+AT_ONCE = 2
+"""Steps that test by the clock, without a browser, at the same time."""
 BEHIND = 2
 """Steps beside them, and beside the pages, that have what is left of the processors; at the end, all of it."""
 
