@@ -138,7 +138,6 @@ def test_the_others_know_at_once_that_a_page_goes_in_every_browser(start_relay, 
     assert [text for text in warned if "[WebRTC]" in text] == []
 
 
-@pytest.mark.long  # in every run: one of three in tests/e2e
 def test_a_page_that_is_loaded_again_and_one_that_crashes_come_back_and_the_data_are_whole(
     start_relay, open_page, tmp_path
 ):

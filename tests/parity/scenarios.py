@@ -175,16 +175,15 @@ def a_captured_environment() -> str:
     import weakref
     from array import array
     from collections import Counter, OrderedDict, deque
-    from dataclasses import dataclass
+    from dataclasses import make_dataclass
     from fractions import Fraction
     from pathlib import PurePosixPath
     from typing import NamedTuple
 
     from pycore.envs import ParallelEnvAdapter
 
-    @dataclass(frozen=True)
-    class Wall:
-        place: tuple[int, int]
+    # A decorated class would look for the module of this text, which has none where it is run.
+    Wall = make_dataclass("Wall", ["place"], frozen=True)
 
     class Step(NamedTuple):
         place: int
