@@ -195,8 +195,9 @@ def edges(options: argparse.Namespace) -> tuple[Counts, str]:
 
 
 def server(options: argparse.Namespace) -> tuple[Counts, str]:
-    # Most of what these tests take is waiting.
-    return pytest(sys.executable, SERVER, marks_of(options), options, much=much_of(options), workers=2)
+    # Most of what these tests take is waiting; with --fast all others wait for the unit tests.
+    workers = 1 if options.fast else 2
+    return pytest(sys.executable, SERVER, marks_of(options), options, much=much_of(options), workers=workers)
 
 
 def much_of(options: argparse.Namespace) -> Mapping[str, str]:
