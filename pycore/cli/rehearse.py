@@ -47,6 +47,7 @@ HIDE = re.compile(r"(\d+)@(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
 @click.option("--input-delay", type=click.IntRange(0, 60), metavar="N", help="In the place of the settings'.")
 @click.option("--leave-at", type=Finite(0), metavar="S", help="Close the last page after so many seconds.")
 @click.option("--reload-at", type=Finite(0), metavar="S", help="Load the last page again.")
+@click.option("--back-at", type=Finite(0), metavar="S", help="Not before then: its tab shows nothing meanwhile.")
 @click.option("--server-down-at", type=Finite(0), metavar="S", help="Have the server go away after so long,")
 @click.option("--server-up-at", type=Finite(0), metavar="S", help="and is there again.")
 @click.option("--server-cut", type=click.Choice(SERVER_CUTS), help="How the server goes away.  [default: end]")
@@ -102,6 +103,7 @@ def rehearse(
     input_delay: int | None,
     leave_at: float | None,
     reload_at: float | None,
+    back_at: float | None,
     server_down_at: float | None,
     server_up_at: float | None,
     server_cut: str | None,
@@ -166,6 +168,7 @@ def rehearse(
             episodes=episodes,
             leave_at=leave_at,
             reload_at=reload_at,
+            back_at=back_at,
             server_down_at=server_down_at,
             server_up_at=server_up_at,
             server_cut=server_cut or SERVER_CUTS[0],

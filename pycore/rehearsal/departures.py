@@ -172,6 +172,12 @@ def reload(page: Any, url: str) -> Departed | None:
     return _found(page.context, url, "reloaded")
 
 
+def go_elsewhere(page: Any, url: str) -> Departed | None:
+    """Have the page's tab show nothing, from where a person comes back."""
+    page.goto("about:blank")
+    return _found(page.context, url, "reloaded")
+
+
 def _found(context: Any, url: str, how: str) -> Departed | None:
     page = context.new_page()
     try:

@@ -56,6 +56,8 @@ class Plan:
     """When the last page is closed: nobody waits long for its return,"""
     reload_at: float | None = None
     """or loaded again: it comes back, unless the study says that nobody does."""
+    back_at: float | None = None
+    """When the page that is loaded again is; its tab shows nothing until then. None: at once."""
     server_down_at: float | None = None
     """When the server goes away,"""
     server_up_at: float | None = None
@@ -140,8 +142,21 @@ class Plan:
             if not 0 < down < up < self.seconds:
                 away = f"{down:g} s and {up:g} s are no time that the server is away for"
                 raise ConfigError(f"{away}, before the end at {self.seconds:g} s")
-            if self.reload_at is not None and self.server_cut == "end" and down <= self.reload_at <= up:
-                raise ConfigError(f"a page loaded again at {self.reload_at:g} s finds no server to load it from")
+            loads = self.reload_at if self.back_at is None else self.back_at
+            if loads is not None and self.server_cut == "end" and down <= loads <= up:
+                raise ConfigError(f"a page loaded again at {loads:g} s finds no server to load it from")
+        self._check_return()
+
+    def _check_return(self) -> None:
+        gone, back = self.reload_at, self.back_at
+        if back is None:
+            return
+        if gone is None:
+            raise ConfigError("no page goes away that could be back: say when one is loaded again, too")
+        if not self.returns:
+            raise ConfigError("nobody comes back in this study: its return_within is 0")
+        if not gone < back < self.seconds:
+            raise ConfigError(f"{back:g} s is not between the reload at {gone:g} s and the end at {self.seconds:g} s")
 
     @property
     def server_away(self) -> str:

@@ -56,6 +56,8 @@ class Stage:
         self.back_after: float | None = None
         """Seconds until it played again."""
         self._reloaded: float | None = None
+        self._address = ""
+        """Of the page that is away."""
         self._impairment = impairment
         self._relay = relay
         self._begun = begun
@@ -69,7 +71,8 @@ class Stage:
         plan = self._plan
         cues: list[tuple[float | None, str]] = [
             (plan.seconds, "stop"), (plan.down_at, "down"), (plan.up_at, "up"), (plan.leave_at, "leave"),
-            (plan.reload_at, "reload"), (plan.server_down_at, "server down"), (plan.server_up_at, "server up"),
+            (plan.reload_at, "reload"), (plan.back_at, "back"),
+            (plan.server_down_at, "server down"), (plan.server_up_at, "server up"),
             *((at, name) for name, at in plan.screenshots.items() if name != "end"),
         ]  # fmt: skip
         if plan.hide is not None:
@@ -109,8 +112,16 @@ class Stage:
                 pages[0].evaluate("window.pycoreGame.requestStop()")
         elif cue == "reload" and self._plan.returns:
             self._reloaded = time.monotonic()
-            self.before = departures.reload(pages[-1], self._relay.url)
-            self._say("a page is loaded again")
+            if self._plan.back_at is None:
+                self.before = departures.reload(pages[-1], self._relay.url)
+                self._say("a page is loaded again")
+            else:
+                self._address = pages[-1].url
+                self.before = departures.go_elsewhere(pages[-1], self._relay.url)
+                self._say("a page is away")
+        elif cue == "back":
+            pages[-1].goto(self._address, wait_until="commit")
+            self._say("the page that was away is loaded again")
         elif cue in ("leave", "reload"):
             page = pages.pop()
             # What it had is read by another page: the browser does not shape the network of one that is gone.

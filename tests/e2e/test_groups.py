@@ -204,14 +204,14 @@ def test_where_nobody_returns_who_loads_the_page_again_is_a_new_visitor_and_the_
     assert set(reasons(outcome)) <= {"player_left", "returned"}
 
 
-@pytest.mark.long  # in every run: without a browser; now and then nobody is played for, see docs/roadmap.md
-@pytest.mark.parametrize("seats", [2, 3])
+@pytest.mark.parametrize("seats", [pytest.param(2, marks=pytest.mark.long), 3])
 def test_the_others_play_on_while_a_page_is_loaded_again_and_its_seat_is_its_own_again(
     tmp_path: Path, seats: int
 ) -> None:
-    """Where the study wants it so, and of a pair as well; and all records are the same bytes, with both frames."""
+    """Where the study wants it so, and of a pair as well; and all records are the same bytes, with both frames. It is
+    away for longer than it takes to give it up: a page that is there again before that is waited for."""
     more = {"on_drop": "default_action", "on_interrupt": "default_action", "num_episodes": 1, "max_steps": 3000}
-    outcome = play(tmp_path, seats, more, seconds=30, reload_at=6)
+    outcome = play(tmp_path, seats, more, seconds=30, reload_at=6, back_at=10)
     assert outcome.departed is None
     assert outcome.resumed is not None
     assert set(reasons(outcome)) <= {"stop", "complete"}

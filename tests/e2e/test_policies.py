@@ -97,8 +97,8 @@ def test_two_people_and_a_policy_have_the_same_record_under_latency(tmp_path: Pa
     verdict = rehearsed(subject, settings, tmp_path, "--seconds", "8", "--latency", "80", "--loss", "5")
     assert list(verdict["players"]) == ["0", "1"]
     for player in verdict["players"].values():
-        assert player["rollbacks"]["performed"] >= 4
-        assert player["hashesCompared"] >= 4
+        assert player["rollbacks"]["performed"] > 0
+        assert player["hashesCompared"] > 0
     one, other = (tmp_path / "left" / f"trajectory-{player}.jsonl" for player in (0, 1))
     assert one.read_bytes() == other.read_bytes()
     assert {row[2] for row in actions(one.read_text())} == {0, 1, 2, 3}

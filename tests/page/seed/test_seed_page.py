@@ -38,7 +38,7 @@ def test_two_people_with_names_for_seats_play_two_episodes_by_peer(stage: Stage)
         # A page stood still, which any may do on a machine that is busy.
     assert played.server.inputs == 0
     assert played.total("inputs", "sentViaSocketIO") == 0
-    assert played.total("rollbacks", "performed") >= 3
+    assert played.total("rollbacks", "performed") > 0
     shown = {*PERMANENT, "scores", "player-0", "player-1", *(f"coin-{number}" for number in range(60))}
     for drawn in played.drawn.values():
         for episode in range(2):

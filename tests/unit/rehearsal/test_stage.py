@@ -111,3 +111,37 @@ def test_a_page_that_is_on_its_way_back_is_waited_for(monkeypatch: pytest.Monkey
     ways = ["loading"] * 5 + ["start"] * 2
     assert of_a_return(monkeypatch, Returning("playing"), Returning(*ways, last)).back_after is not None
     assert of_a_return(monkeypatch, Returning("done"), Returning("loading", last)).back_after is not None
+
+
+class Travelling(Returning):
+    """A page that notes where its tab goes."""
+
+    def __init__(self, url: str, *phases: str) -> None:
+        super().__init__(*phases)
+        self.url = url
+        self.visited: list[str] = []
+        self.context: Any = self
+
+    def goto(self, url: str, wait_until: str = "load") -> None:
+        self.url = url
+        self.visited.append(url)
+
+
+def test_a_page_that_is_to_be_back_later_shows_nothing_until_then_and_is_loaded_from_where_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With its own address, whatever is in that."""
+    monkeypatch.setattr(stage.departures, "_found", lambda context, url, how: how)
+    relay: Any = SimpleNamespace(url="")
+    cuts: Any = Cuts()
+    address = "http://study/?PROLIFIC_PID=7"
+    last: Any = Travelling(address, "playing")
+    pages: list[Any] = [Returning("playing"), last]
+    plan = Plan(VOLLEY, seconds=9.0, reload_at=0.5, back_at=3.0)
+    said: list[str] = []
+    played = Stage(plan, pages, cuts, relay, time.monotonic() - 9.0, None, said.append)
+    played.direct()
+    before: Any = played.before
+    assert before == "reloaded"
+    assert last.visited == ["about:blank", address]
+    assert said[:2] == ["a page is away", "the page that was away is loaded again"]
