@@ -93,7 +93,7 @@ def well_formed(text: str) -> str:
 
 def bounded(value: Any, name: str, limit: int, depth: int) -> int:
     """Size of a value's JSON, which is at most `limit` bytes and `depth` levels."""
-    if _deeper(value, depth):
+    if is_deeper(value, depth):
         raise Refused("malformed", f"`{name}` is nested deeper than {depth} levels")
     size = len(json.dumps(value, separators=(",", ":")))
     if size > limit:
@@ -101,7 +101,8 @@ def bounded(value: Any, name: str, limit: int, depth: int) -> int:
     return size
 
 
-def _deeper(value: Any, depth: int) -> bool:
+def is_deeper(value: Any, depth: int) -> bool:
+    """Whether a value of JSON has more levels than so many."""
     # Level by level, so that nothing recurses on what a stranger sent; and only what has a level below it is looked at.
     level = [value] if isinstance(value, dict | list) else []
     for _ in range(depth):

@@ -238,7 +238,7 @@ class RelayServer:
         Refused."""
         self.part_here(payload)
         if self.elsewhere is not None:
-            self.elsewhere.parts(payload)
+            self.elsewhere.parts(read_parting(payload, self.limits)._asdict())
 
     def part_here(self, payload: Any) -> None:
         """The same, where it plays here. Raises Refused."""

@@ -1,8 +1,9 @@
 """Guards the socket.io decoder: whatever a client sends becomes an event that can be refused.
 
-python-socketio parses what it gets and calls a handler with it. Three things must not get that far. Text that
+python-socketio parses what it gets and calls a handler with it. Four things must not get that far. Text that
 is larger than its event allows would be parsed before anybody could object. `NaN` and `1e999` are numbers to
-Python's JSON but would close the socket of every page they were passed on to. And an event that calls itself
+Python's JSON but would close the socket of every page they were passed on to. What is nested as deep as Python's reader
+can just follow would be read by no other process of the server. And an event that calls itself
 ``disconnect`` would run the server's own handler. Each of them is turned into the event `REFUSED`, with the
 acknowledgement's id kept, so that the sender is told and nothing else happens.
 
@@ -19,6 +20,7 @@ from typing import Any
 
 from socketio.packet import BINARY_ACK, BINARY_EVENT, EVENT, Packet
 
+from pycore.relay.fields import is_deeper
 from pycore.relay.limits import Limits
 from pycore.relay.transport.large import FEW, LARGE, STORING, arguments_of
 
@@ -28,6 +30,9 @@ REFUSED = "!refused"
 _EVENT = re.compile(r'2(\d{0,15})\["([A-Za-z0-9_]{1,64})"')
 _RESERVED = ("connect", "disconnect", "connect_error")
 _HANDSHAKE_CHARS = 4096
+_HANDSHAKE_DEPTH = 8
+_AROUND = 4
+"""Levels of an event around the field that may have `Limits.depth` of them."""
 
 
 class Unread(Exception):
@@ -67,7 +72,8 @@ def read_event(text: str, limits: Limits) -> tuple[str, int | None, list[Any]]:
         if text.count(",") > FEW:
             raise Unread("malformed", "not JSON that can be stored", name, number)
     try:
-        data = _DECODER.decode(text[1 + len(found[1]) :])
+        # Metrics that are an object have as many levels as they like: they are stored as text, and go nowhere else.
+        data = _decoded(text[1 + len(found[1]) :], None if name in STORING else limits.depth + _AROUND)
     except (ValueError, RecursionError):
         raise Unread("malformed", "not JSON, or JSON that a page could not read", name, number) from None
     return name, number, data[1:]
@@ -137,9 +143,18 @@ class Guarded:
     def loads(text: str) -> Any:
         """The value; raises ValueError alone."""
         try:
-            return _DECODER.decode(text)
+            return _decoded(text, _HANDSHAKE_DEPTH)
         except RecursionError:
             raise ValueError("nested too deep") from None
+
+
+def _decoded(text: str, depth: int | None) -> Any:
+    """The value, of at most so many levels. What can just be read here could not be written, or not be read by another
+    process of the server, which has it some levels deeper. Raises ValueError and RecursionError."""
+    value = _DECODER.decode(text)
+    if depth is not None and text.count("[") + text.count("{") > depth and is_deeper(value, depth):
+        raise ValueError("nested too deep")
+    return value
 
 
 def _finite(text: str) -> float:

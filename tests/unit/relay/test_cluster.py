@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,10 @@ pytestmark = pytest.mark.slow  # several processes in one, each with its loop an
 DATABASES = ("sqlite", "postgresql")
 
 
-async def inputs(game: str, one: Client, two: Client, first: int, count: int) -> None:
-    """Inputs of player 0 cross, in their order."""
+async def inputs(game: str, one: Client, two: Client, first: int, count: int, player: int = 0) -> None:
+    """Inputs of that player cross, in their order."""
     for frame in range(first, first + count):
-        await one.emit("pyodide_player_action", action(game, 0, frame % 5, frame))
+        await one.emit("pyodide_player_action", action(game, player, frame % 5, frame))
     got = [(await two.get("pyodide_other_player_action"))["frame_number"] for _ in range(count)]
     assert got == list(range(first, first + count))
 
@@ -54,6 +55,26 @@ def test_players_of_two_processes_play_one_game(url: str, tmp_path: Path) -> Non
             assert room is not None
             await until(lambda: room.ended_wall is not None)
             assert (await two.call("pycore_records", record(game, 0, 0, 0, 1, "x")))["code"] == "not_your_seat"
+
+    with cluster(url, tmp_path, 2) as server:
+        asyncio.run(go(server))
+
+
+def test_what_is_nested_as_deep_as_can_be_read_stops_nothing_between_two_processes(url: str, tmp_path: Path) -> None:
+    """The other process would read it some levels deeper than this one, and for ever anew: it came with all else."""
+
+    async def go(server: Cluster) -> None:
+        a, b = server.relays
+        async with clients(a, b) as (one, two):
+            game = await begun(one, two)
+            here = server.owners(game)[0]
+            owner, stranger = (one, two) if here == 0 else (two, one)
+            deep = sys.getrecursionlimit() if sys.version_info < (3, 12) else 10_000
+            for depth in (*range(deep - 60, deep), 2 * deep):
+                payload = "[" * depth + "]" * depth
+                head = f'"game_id":"{game}","target_player_id":{here},"type":"offer"'
+                await stranger.raw(f'2["webrtc_signal",{{{head},"payload":{payload}}}]')
+            await inputs(game, stranger, owner, 0, 3, player=1 - here)
 
     with cluster(url, tmp_path, 2) as server:
         asyncio.run(go(server))

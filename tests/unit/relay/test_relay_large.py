@@ -22,7 +22,7 @@ from pycore.relay.partial import Uploads
 from pycore.relay.storage.disk import Disk
 from pycore.relay.storage.store import DataStore, StoreFailed
 from pycore.relay.transport.large import FEW, LARGE, JsonText, arguments_of, is_object
-from pycore.relay.transport.wire import Unread, read_event
+from pycore.relay.transport.wire import Guarded, Unread, read_event
 
 LIMITS = Limits()
 
@@ -287,3 +287,25 @@ def test_one_store_that_is_wrong_fails_alone(tmp_path: Path) -> None:
         asyncio.run(go())
     finally:
         store.close()
+
+
+def test_an_event_has_few_levels_more_than_its_field_may_have_but_metrics_have_any() -> None:
+    """What is deeper is no event of a page's, and is read by nobody else."""
+    for levels in (1, LIMITS.depth):
+        text = json.dumps(["webrtc_signal", {"payload": nested(levels)}])
+        assert read_event("2" + text, LIMITS)[2] == [{"payload": nested(levels)}]
+    with pytest.raises(Unread, match="not JSON"):
+        read_event("2" + json.dumps(["webrtc_signal", {"payload": nested(100)}]), LIMITS)
+    read_event("2" + json.dumps(["webrtc_signal", {"payload": "[" * 1000}]), LIMITS)
+    read_event("2" + json.dumps(["p2p_session_metrics", {"metrics": {"of": nested(100)}}]), LIMITS)
+    with pytest.raises(ValueError, match="nested"):
+        Guarded.loads(json.dumps({"session_id": nested(100)}))
+    assert Guarded.loads('{"session_id":"[[[[[[[[[["}') == {"session_id": "[" * 10}
+
+
+def nested(levels: int) -> list[Any]:
+    """A list in a list in a list."""
+    value: list[Any] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
