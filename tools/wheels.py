@@ -113,7 +113,7 @@ class Wheels:
 
     def browser(self, pyodide: Pyodide, *, host_page: bool = False) -> Path:
         """The byte-compiled wheel for one Pyodide, for pages in general or for the interactive_gym page."""
-        folder = self.folder / BUILT if host_page else self.folder
+        folder = self.folder / BUILT[host_page]
         for wheel in folder.glob(f"*-{pyodide.tag}-none-any.whl"):
             return wheel
         node.ensure_packages()
@@ -132,16 +132,18 @@ def current() -> Wheels:
 
 
 def to_dist() -> Wheels:
-    """`build.py wheel`: the wheels in dist/, with their sizes."""
+    """`build.py wheel`: the wheels in dist/, with their sizes; in dist/ itself the one that pip may take, and no other."""
     wheels = current()
     made = [(wheels.plain, "plain: indexes, servers, micropip", DIST)]
-    made += [(wheels.browser(pyodide), f"byte-compiled for Pyodide {pyodide.version}", DIST) for pyodide in PYODIDES]
+    pages = DIST / BUILT[False]
+    made += [(wheels.browser(pyodide), f"byte-compiled for Pyodide {pyodide.version}", pages) for pyodide in PYODIDES]
     page = next(pyodide for pyodide in PYODIDES if pyodide.tag == PAGE_TAG)
-    kept = DIST / BUILT
+    kept = DIST / BUILT[True]
     made += [(wheels.browser(page, host_page=True), "the same for the interactive_gym page", kept)]
-    kept.mkdir(parents=True, exist_ok=True)
-    for old in (*DIST.glob("interactive_gym_pycore-*.whl"), *kept.glob("interactive_gym_pycore-*.whl")):
-        old.unlink()
+    for folder in (DIST, pages, kept):
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob("interactive_gym_pycore-*.whl"):
+            old.unlink()
     for wheel, what, folder in made:
         shutil.copyfile(wheel, folder / wheel.name)
         say(f"{folder.relative_to(ROOT).as_posix()}/{wheel.name}  {size(wheel)}  {what}")

@@ -42,8 +42,9 @@ HOST_PAGE = ("pycore/interactive_gym/",)
 
 DATE = (2020, 1, 1, 0, 0, 0)
 NAME = f"interactive_gym_pycore-{__version__}"
-BUILT = "hostpage"
-"""The folder beside the other wheels in which build.py keeps those for the host page: they have the same names."""
+BUILT = {False: "pages", True: "hostpage"}
+"""The folders beside the plain wheel in which build.py keeps the byte-compiled ones, by whether they are for the host page.
+Beside it pip would take them: it prefers a wheel for its own Python's version alone, and these have no command in them."""
 TAG = "cp312"
 """The Python inside Pyodide 0.26.2, which both generations of the page load."""
 
@@ -178,7 +179,7 @@ def compiled_wheel(
         return name, packed(with_bundle(files, bundle.bundled(sources)))
     root = package.parent
     if (root / "build.py").is_file():
-        inside = f"{BUILT}/{name}" if host_page else name
+        inside = f"{BUILT[host_page]}/{name}"
         built = sorted((root / "build" / "wheels").glob(f"*/{inside}"))
         for found in (root / "dist" / inside, *built):
             if found.is_file() and is_of(found, sources):

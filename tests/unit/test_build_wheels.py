@@ -72,6 +72,24 @@ def test_the_plain_wheel_has_every_module_and_the_licence(built: wheels.Wheels) 
 
 
 @pytest.mark.slow
+def test_what_pip_may_take_from_dist_is_the_plain_wheel(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, built: wheels.Wheels, pyodide: Pyodide
+) -> None:
+    """pip prefers a wheel that is for its Python's version alone, and a page's has neither server nor command."""
+    monkeypatch.setattr(wheels, "ROOT", tmp_path)
+    monkeypatch.setattr(wheels, "DIST", tmp_path / "dist")
+    monkeypatch.setattr(wheels, "PYODIDES", (pyodide,))
+    monkeypatch.setattr(wheels, "PAGE_TAG", pyodide.tag)
+    monkeypatch.setattr(wheels, "current", lambda: built)
+    (tmp_path / "dist").mkdir()
+    (tmp_path / "dist" / f"interactive_gym_pycore-0.0.1-{pyodide.tag}-none-any.whl").touch()
+    wheels.to_dist()
+    there = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.whl")}
+    page = built.browser(pyodide).name
+    assert there == {f"dist/{built.plain.name}", f"dist/pages/{page}", f"dist/hostpage/{page}"}
+
+
+@pytest.mark.slow
 def test_two_builds_of_the_plain_wheel_have_the_same_bytes(built: wheels.Wheels, tmp_path: Path) -> None:
     """Built again, elsewhere, now."""
     again = wheels.plain_wheel(tmp_path)
