@@ -69,6 +69,6 @@ def url(tmp_path: Path, database: Callable[[Path], str]) -> str:
 
 @pytest.fixture
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dead process is known to be one after half a second."""
-    monkeypatch.setattr(leases, "LEASE_S", 0.5)
-    monkeypatch.setattr(member, "BEAT_S", 0.1)
+    """A dead process is known to be one soon; a living one on a busy machine is not taken for one."""
+    monkeypatch.setattr(leases, "LEASE_S", 1.5)
+    monkeypatch.setattr(member, "BEAT_S", 0.2)
