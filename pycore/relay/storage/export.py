@@ -31,6 +31,7 @@ import sqlalchemy as sa
 from pycore.errors import UsageError
 from pycore.relay.games.uploads import WHOLE
 from pycore.relay.storage.listed import with_lists
+from pycore.relay.storage.moment import Read, moment
 from pycore.relay.storage.participants import came_to, seats_of_games
 from pycore.relay.storage.pieces import PARTS_OF_A_LOAD, Episode, Place, join
 from pycore.relay.storage.store import DataStore, connections, experienced, games, metrics, pieces, records
@@ -104,10 +105,15 @@ def people_of(row: dict[str, Any]) -> list[str]:
 
 
 def list_games(store: DataStore, game_id: str | None = None) -> list[GameData]:
-    """All stored games in the order of their beginning, or the one asked for."""
+    """All stored games in the order of their beginning, or the one asked for, as they are at one moment."""
+    with moment(store) as read:
+        return _listed(read, game_id)
+
+
+def _listed(read: Read, game_id: str | None) -> list[GameData]:
     found: dict[str, GameData] = {}
-    of_games = seats_of_games(store, game_id)
-    for row in store.read(_of(sa.select(games).order_by(begun, games.c.game_id), games, game_id)):
+    of_games = seats_of_games(read, game_id)
+    for row in read(_of(sa.select(games).order_by(begun, games.c.game_id), games, game_id)):
         row |= came_to(of_games.get(row["game_id"], ()), row["ended"])
         game = found[row["game_id"]] = GameData(row["game_id"], row)
         played_for = json.loads(row["settings"]).get("on_interrupt", ON_INTERRUPT[0]) != ON_INTERRUPT[0]
@@ -119,19 +125,19 @@ def list_games(store: DataStore, game_id: str | None = None) -> list[GameData]:
         return game.players.setdefault(row["player"], PlayerData())
 
     keys = sa.select(metrics.c.game_id, metrics.c.player, metrics.c.episode)
-    for row in store.read(_of(keys.order_by(*metrics.primary_key), metrics, game_id)):
+    for row in read(_of(keys.order_by(*metrics.primary_key), metrics, game_id)):
         player_of(row).metrics_episodes.append(row["episode"])
     size = sa.func.length(records.c.data).label("size")
     columns = [records.c.game_id, records.c.player, records.c.episode, records.c.part, records.c.parts, size]
-    for row in store.read(_of(sa.select(*columns).order_by(*records.primary_key), records, game_id)):
+    for row in read(_of(sa.select(*columns).order_by(*records.primary_key), records, game_id)):
         data = player_of(row)
         there, _ = data.parts.setdefault(row["episode"], ([], row["parts"]))
         there.append(row["part"])
         data.record_bytes += row["size"]
-    _list_pieces(store, game_id, player_of)
+    _list_pieces(read, game_id, player_of)
     size = sa.func.length(experienced.c.data).label("size")
     columns = [experienced.c.game_id, experienced.c.player, experienced.c.part, size]
-    for row in store.read(_of(sa.select(*columns).order_by(*experienced.primary_key), experienced, game_id)):
+    for row in read(_of(sa.select(*columns).order_by(*experienced.primary_key), experienced, game_id)):
         data = player_of(row)
         data.experienced.append(row["part"])
         data.experienced_bytes += row["size"]
@@ -192,11 +198,11 @@ def _newest(store: DataStore, game_id: str, player: str, listed: Sequence[int]) 
     return max(((row["load"] or 0, row["episode"] == WHOLE, row["episode"]) for row in found), default=(0, 0, WHOLE))[2]
 
 
-def _list_pieces(store: DataStore, game_id: str | None, player_of: Callable[[dict[str, Any]], PlayerData]) -> None:
+def _list_pieces(read: Read, game_id: str | None, player_of: Callable[[dict[str, Any]], PlayerData]) -> None:
     size = sa.func.length(pieces.c.data).label("size")
     columns = [column for column in pieces.c if column is not pieces.c.data]
     found: dict[tuple[str, str, int], tuple[PlayerData, list[Place]]] = {}
-    for row in store.read(_of(sa.select(*columns, size).order_by(*pieces.primary_key), pieces, game_id)):
+    for row in read(_of(sa.select(*columns, size).order_by(*pieces.primary_key), pieces, game_id)):
         data = player_of(row)
         there, parts = data.parts.get(row["episode"], ([], -1))
         if len(there) == parts:

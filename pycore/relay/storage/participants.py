@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from pycore.relay.games.outcomes import FAILED, PARTNER_LEFT
+from pycore.relay.storage.moment import Read
 from pycore.relay.storage.store import DataStore, outcomes, seats
 
 if TYPE_CHECKING:
@@ -50,12 +51,12 @@ def came_to(rows: Sequence[dict[str, Any]], ended: float | None) -> dict[str, di
     return {"waited_s": waited, "outcomes": came}
 
 
-def seats_of_games(store: DataStore, game_id: str | None) -> dict[str, list[dict[str, Any]]]:
+def seats_of_games(read: Read, game_id: str | None) -> dict[str, list[dict[str, Any]]]:
     """The seats of all games, or of one, by game. Raises `StoreFailed`."""
     of = seats.c
     query = sa.select(of.game_id, of.player, of.waited_s, of.outcome, of.gone).order_by(of.game_id, of.player)
     found: dict[str, list[dict[str, Any]]] = {}
-    for row in store.read(query if game_id is None else query.where(of.game_id == game_id)):
+    for row in read(query if game_id is None else query.where(of.game_id == game_id)):
         found.setdefault(row["game_id"], []).append(row)
     return found
 

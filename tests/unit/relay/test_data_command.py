@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from pycore.cli import cli
@@ -52,6 +53,42 @@ def test_a_game_that_ends_while_it_is_exported_has_its_metrics_as_they_were_list
         store.close()
     assert json.loads(files["metrics-0.json"]) == {"episode": 1}
     assert json.loads(files["metrics-0-episode-0.json"]) == {"episode": 0}
+
+
+@pytest.mark.parametrize("behind", ["seats", "games", "session_metrics"])
+def test_games_that_begin_and_end_while_they_are_listed_are_listed_as_at_one_moment(url: str, behind: str) -> None:
+    """Who completed a game whose end came between two tables had failed, and one that began there had no beginning."""
+    listing_between(url, behind)
+
+
+def listing_between(url: str, behind: str) -> None:
+    """A game ends, and another one begins, when that table has been read."""
+    writer, reader = DataStore(url), DataStore(url, create=False)
+    seats = [{"game_id": "g", "player": str(player), "session": f"s{player}", "gone": None} for player in (0, 1)]
+    came = []
+
+    def between(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if f"FROM {behind}" in statement and not came:
+            came.append(statement)
+            asyncio.run(writer.put_game({**GAME, "ended": 9.0}, [{**seat, "outcome": "completed"} for seat in seats]))
+            asyncio.run(writer.put_game({**GAME, "game_id": "h", "started": 8.0}))
+            for game in ("g", "h"):
+                asyncio.run(writer.put_metrics(game, "0", 0, "{}", 9.0))
+
+    try:
+        asyncio.run(writer.put_game(GAME, seats))
+        sa.event.listen(reader.engine, "after_cursor_execute", between)
+        (before,) = list_games(reader)
+        assert came
+        assert before.row is not None
+        assert (before.row["ended"], before.row["outcomes"]) == (None, {})
+        assert before.players["0"].metrics_episodes == []
+        after = list_games(reader)
+        assert [(each.row or {}).get("outcomes") for each in after] == [dict.fromkeys("01", "completed"), {}]
+        assert [each.players["0"].metrics_episodes for each in after] == [[0], [0]]
+    finally:
+        reader.close()
+        writer.close()
 
 
 def test_who_waited_in_vain_is_written_also_where_nobody_had_a_game(url: str, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from click.testing import CliRunner
+from test_data_command import listing_between
 from test_database_versions import FIRST, NEWEST
 
 from pycore.cli import cli
@@ -124,3 +125,9 @@ def test_a_wrong_address_and_a_wrong_driver_are_told_with_what_to_do(postgres: P
         assert done.exit_code == 2, done.output
         assert said in " ".join(done.output.split())
         assert "secret" not in done.output
+
+
+@pytest.mark.slow
+def test_games_are_listed_as_at_one_moment(postgres: Postgres) -> None:
+    """As in a file: there a transaction has one moment, here only where it is asked for."""
+    listing_between(postgres.database(), "seats")
