@@ -44,9 +44,9 @@ class Drops:
     """Drops, and settles what was dropped. `answers` are what the next packets answer, as `Packets` has them."""
 
     __slots__ = (
-        "_again_at", "_answers", "_asked", "_episode", "_hashes", "_journal", "_links",
-        "_longest", "_me", "_membership", "_on_drop", "_period", "_publication", "_reopens", "_roster",
-        "_round", "_settled", "_timeline", "_vacancies", "comings", "dropped_by", "end_frame", "ends_before",
+        "_again_at", "_answers", "_asked", "_episode", "_hashes", "_journal", "_links", "_longest", "_me",
+        "_membership", "_on_drop", "_period", "_publication", "_reopens", "_roster", "_round", "_settled",
+        "_timeline", "_vacancies", "comings", "dropped_by", "end_frame",
     )  # fmt: skip
 
     def __init__(
@@ -91,9 +91,7 @@ class Drops:
         self.dropped_by: Link | None = None
         """Who says that we are gone ourselves."""
         self.end_frame: int | None = None
-        """The frame with which the episode ends because somebody is gone."""
-        self.ends_before = False
-        """Whether it ends before its first frame."""
+        """The frame with which the episode ends because somebody is gone; -1: it ends before its first one."""
 
     # -- who is gone -------------------------------------------------------------------------------------------
 
@@ -120,10 +118,8 @@ class Drops:
     @property
     def end_session(self) -> bool:
         """Whether the session ends for who is gone: so it is set, or nobody else is left."""
-        return bool(self._round.gone) and (
-            self._on_drop == "end"
-            or (self._roster.players < 2 and not any(map(self.comings.may_return, self._roster.gone)))
-        )
+        alone = self._roster.players < 2 and not any(map(self.comings.may_return, self._roster.gone))
+        return bool(self._round.gone) and (self._on_drop == "end" or alone)
 
     @property
     def abandoned(self) -> bool:
@@ -135,6 +131,13 @@ class Drops:
         """Whether the session ends before the episode to come: somebody is gone whose READY for it nobody has, so that
         nobody plays it."""
         return self.end_session and self._settled is not None and self._settled.ready != self._round.gone
+
+    @property
+    def ends_before(self) -> bool:
+        """Whether the episode ends before its first frame, and all have settled so: who is over knows it of all."""
+        before = self.end_frame == -1 and self._settled is not None and self.end_session
+        over = any(link.peer.over and link.peer.reason == "player_left" for link in self._links)
+        return before and (over or self._round.all_settled(self._episode.number, self._roster.of_number))
 
     @property
     def ends(self) -> list[int]:
@@ -269,7 +272,6 @@ class Drops:
 
     def _leave(self) -> None:
         self.end_frame = None
-        self.ends_before = False
         self._vacancies.begin()
         if self._round.begun:
             self._unsettle()
@@ -291,12 +293,11 @@ class Drops:
             self._apply(found)
 
     def _apply(self, found: Settled) -> None:
-        """From the settled frames on nobody plays these seats."""
+        """From the settled frames on nobody plays these seats. For no frame at all they are not left."""
         timeline = self._timeline
-        last = -1
-        for seat, frame in found.frames.items():
+        last = max([max(frame, timeline.seats[seat].delay - 1) for seat, frame in found.frames.items()], default=-1)
+        for seat, frame in () if self.end_session and last < 0 else found.frames.items():
             self._vacancies.leave(seat, frame, self.comings.opened(self._roster.owner(seat)))
-            last = max(last, frame, timeline.seats[seat].delay - 1)
         episode = self._episode.number
         if self.end_frame is not None and any(link.peer.episode > episode for link in self._links):
             return  # Somebody has come to that end, with everybody's word: it stands.
@@ -308,7 +309,6 @@ class Drops:
         before = self.end_frame
         self.end_frame = last
         self._publication.end_without(last if last < self._longest else None)
-        self.ends_before = last < 0
         if before is not None and before < last:
             # Somebody else went meanwhile, who gave more: what was an end is none.
             self._publication.cut(episode, before + 1)

@@ -187,6 +187,11 @@ class Round:
         word = self.words.get(peer)
         return word if word is not None and word.episode == episode else None
 
+    def all_settled(self, episode: int, others: Iterable[int]) -> bool:
+        """Whether these survivors have all said that they have settled this round in an episode."""
+        words = [self.of(peer, episode) for peer in others]
+        return all(word is not None and word.settled for word in words)
+
     def settle(self, own: Word, others: Iterable[int]) -> Settled | None:
         """What is settled in the episode of the `own` word with these survivors; None: not everybody has said that it
         holds everything."""

@@ -142,13 +142,14 @@ class Vigil:
         if self._drops.abandoned:
             # Nobody else is there, and nobody comes back.
             self._stop.at(self._timeline.current + self._timeline.frames.ahead)
-        over = self._who_is_over(group, now)
-        if over is not None:
-            self._follow(over, now)
-        elif self._drops.ends_before:
+        if self._drops.ends_before:
             # Nobody has anything of who is gone, and without it not a frame can be played.
             text, seat = self._drops.text, self._drops.first.link.seat
             self._course.break_off(now, "player_left", text, DONE, None, seat)
+            return
+        over = self._who_is_over(group, now)
+        if over is not None:
+            self._follow(over, now)
         else:
             if not self._drops.settling:
                 # Others may have settled where we have not, and then they end where somebody was last heard.

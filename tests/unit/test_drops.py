@@ -18,6 +18,7 @@ from pycore.session.parts import STILL
 from pycore.session.phases import BETWEEN, CONNECTING, DONE, FAILED, HOLDING, PLAYING, READYING
 from pycore.session.topics.topic import END, GONE, OVER
 from pycore.settings import Settings
+from pycore.testing import Conditions, Mesh, Page, Walk, Watcher
 from pycore.wire import datagram
 from pycore.wire.probe import PROBE, PROBE_ANSWER, encode_probe
 from pycore.wire.stream import CHUNK, encode_chunk
@@ -828,3 +829,40 @@ def test_players_whose_study_differs_in_what_follows_a_drop_do_not_play() -> Non
     table.until(lambda: table[0].phase == FAILED)
     assert table[0].reason == "config"
     assert "on_drop differs" in table.events(0, SessionEnded)[0].text
+
+
+class GoesAtTheBeginning(Watcher):
+    """Page 0 hears late of the others, and is gone once they play: they have its READY, and none of its inputs."""
+
+    mesh: Mesh
+
+    def __init__(self, loss: float) -> None:
+        self.loss = loss
+
+    def waking(self, page: Page) -> None:
+        one, *others = [of.session.phase for of in self.mesh.peers]
+        if page.seat == 0 and one == READYING and others == [PLAYING] * len(others):
+            page.vanish()
+            self.mesh.conditions = Conditions(delay=0.05, loss=self.loss)
+
+
+@pytest.mark.parametrize(("seats", "loss", "seed"), [(3, 0.0, 0), (4, 0.6, 6)])
+def test_who_goes_before_its_first_input_of_an_episode_ends_it_before_its_first_frame(
+    seats: int, loss: float, seed: int
+) -> None:
+    """For all alike, whatever is lost: until each looked around, frames were played and recorded that have no input of
+    who is gone; and who ended first was taken for one who had gone as well, and had given more."""
+    goes = GoesAtTheBeginning(loss)
+    mesh = goes.mesh = Mesh(
+        seats, settings(input_delay=0, max_steps=150, dropped_after=4.0), lambda seat: Walk(seats),
+        lambda seat: lambda episode, frame: 1 + (3 * frame + 2 * seat) % 5, Conditions(delay=0.05), seed=seed,
+        watchers=[goes],
+    )  # fmt: skip
+    for seat in range(1, seats):
+        mesh.way(seat, 0).delay = 1.0
+    mesh.run(60.0)
+    for page in mesh.peers[1:]:
+        assert page.session.reason == "player_left"
+        assert page.session.ended == [EpisodeEnded(episode=0, frames=0, reason="player_left")], page.seat
+        assert [event.frame for event in page.events(PlayerGone)] == [-1]
+        assert not any(page.rows)
