@@ -124,16 +124,23 @@ def _one(where: str, name: str, option: click.Option, value: Any, folder: Path) 
         right, what = isinstance(value, str), "a text"
     if not right:
         raise ConfigError(f"{where} is {_shown(name, value)}; it must be {what}")
+    placed = _placed(name, option, value, folder)
+    if placed is value:
+        try:
+            option.type.convert(value, option, None)
+        except click.UsageError as error:
+            raise ConfigError(f"{where}: {error.message}") from error
+    return placed
+
+
+def _placed(name: str, option: click.Option, value: Any, folder: Path) -> Any:
+    """The same value, with what it names of a file relative to the folder."""
     if name == "database":
         return _database(value, folder)
     if name == "matcher":
         return beside(folder, value)
     if isinstance(option.type, click.Path) or (name in PATHS and "://" not in value):
         return str(folder / value)
-    try:
-        option.type.convert(value, option, None)
-    except click.UsageError as error:
-        raise ConfigError(f"{where}: {error.message}") from error
     return value
 
 
@@ -173,12 +180,16 @@ def given_matcher(said: str | None) -> str | dict[str, Any] | None:
 
 
 def effective(context: click.Context, limits: Limits, study: Mapping[str, Any]) -> Iterator[str]:
-    """What a call means, as the lines of such a file; secrets are left out, and what is not set stands in a comment.
-    `study`: limits that the study's settings say."""
+    """What a call means, as the lines of such a file, wherever it will lie: paths are whole. Secrets are left out, and
+    what is not set stands in a comment. `study`: limits that the study's settings say."""
     for name, option in options_of(context.command).items():
         value = context.params.get(str(option.name))
+        if isinstance(value, tuple):
+            value = [_placed(name, option, each, Path.cwd()) for each in value]
+        elif value is not None:
+            value = _placed(name, option, value, Path.cwd())
         source = _source(context, option)
-        if value is None or value == ():
+        if value is None or value == []:
             yield f"# {name} =  # {source}"
         elif name in SECRETS:
             yield f"# {name} =  # a secret, {source}"

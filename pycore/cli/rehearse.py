@@ -212,12 +212,15 @@ def rehearse(
                 pyodide=pyodide,
                 page=page,
             )
-            outcome, failed = None, ""
+            outcome, failed, unwritten = None, "", None
             try:
                 outcome = rehearsal.rehearse(
                     plan, site=site, chromium=ready.get(CHROMIUM), firefox=ready.get(FIREFOX), out=out, say=say
                 )
-                rehearsal.write(outcome, out)
+                try:
+                    rehearsal.write(outcome, out)
+                except OSError as error:  # the verdict is told all the same
+                    unwritten = error
             except rehearsal.RehearsalFailed as error:
                 # A page or the relay that did not do its part is what a rehearsal is there to find.
                 failed = str(error)
@@ -227,7 +230,10 @@ def rehearse(
         click.echo(json.dumps(outcome.as_json(), ensure_ascii=False))
     else:
         show(outcome)
-        click.echo(f"metrics, trajectories, settings and the verdict are in {out}")
+        if unwritten is None:
+            click.echo(f"metrics, trajectories, settings and the verdict are in {out}")
+    if unwritten is not None:
+        raise unwritten
     if outcome is None or not outcome.right:
         raise SystemExit(1)
 

@@ -113,7 +113,8 @@ class Outcome:
 def write(outcome: Outcome, out: Path) -> list[Path]:
     """The files of a rehearsal: metrics and trajectory of every player, the session's settings, the verdict.
 
-    And what was seen, and what the relay knew of the game.
+    And what was seen, and what the relay knew of the game. All of them or none: what a full disk left of them would be
+    taken for files of the next rehearsal there.
     """
     clear(out)
     files: dict[str, bytes] = dict(outcome.stored_files)
@@ -123,10 +124,15 @@ def write(outcome: Outcome, out: Path) -> list[Path]:
         files[f"trajectory-{player}.jsonl"] = text.encode()
     files["settings.json"] = _lines(outcome.settings)
     files[VERDICT] = _lines(outcome.as_json())
-    for name, data in files.items():
-        half = out / f".{name}.half-{os.getpid()}"
-        half.write_bytes(data)
-        half.replace(out / name)
+    halves = {out / f".{name}.half-{os.getpid()}": data for name, data in files.items()}
+    try:
+        for half, data in halves.items():
+            half.write_bytes(data)
+        for half, name in zip(halves, files, strict=True):
+            half.replace(out / name)
+    finally:
+        for half in halves:
+            half.unlink(missing_ok=True)
     return [out / name for name in files]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import socket
 import subprocess
@@ -389,6 +390,25 @@ def test_the_next_rehearsal_in_a_folder_leaves_no_record_of_the_last_one(tmp_pat
     assert [path.name for path in tmp_path.glob("experienced-*")] == []
     assert not (tmp_path / "game.json").exists()
     assert (tmp_path / "trajectory-0.jsonl").read_text() == "c"
+
+
+def test_a_full_disk_leaves_nothing_of_a_rehearsal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some of its files without the others would be taken for files of the next one there."""
+    outcome = Outcome("g", {}, {"0": "a", "1": "b"}, {}, {}, True, 3.0, None, [], [], [])
+    written, whole = [], Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        written.append(path.name)
+        if "verdict" in path.name:
+            whole(path, data[:5])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return whole(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        write(outcome, tmp_path)
+    assert len(written) > 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_playwright_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import sys
@@ -68,6 +69,26 @@ def test_a_rehearsal_takes_the_place_of_the_last_one_in_its_folder(tmp_path: Pat
     chromium.chmod(0o755)
     refused(MEADOW, "--chromium", str(chromium), "--pyodide", str(tmp_path), "--out", str(out))
     assert [path.name for path in out.iterdir()] == ["notes.txt"]
+
+
+@needs_playwright
+def test_a_verdict_is_told_although_it_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was played for, and only the files are missing."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    outcome = Outcome("g", {}, {}, {}, {}, True, 3.0, None, [], ["two records differ"], [])
+    monkeypatch.setattr("pycore.rehearsal.browsers.all_ready", lambda *_: {})
+    monkeypatch.setattr("pycore.rehearsal.sites.site_of", lambda *_, **__: tmp_path)
+    monkeypatch.setattr("pycore.rehearsal.rehearse", lambda *_, **__: outcome)
+    monkeypatch.setattr("pycore.rehearsal.write", full)
+    for more in ([], ["--json"]):
+        done = CliRunner().invoke(cli, ["rehearse", MEADOW, "--out", str(tmp_path / "out"), *more])
+        assert "two records differ" in done.output
+        assert "No space left" in done.output
+        assert "are in" not in done.output
+        assert done.exit_code == 2
 
 
 @needs_playwright

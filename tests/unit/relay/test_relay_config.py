@@ -114,6 +114,23 @@ def test_paths_in_a_file_lie_relative_to_it(tmp_path: Path) -> None:
         assert printed("relay", "--config", configured(tmp_path, f'database = "{url}"'))["database"] == url
 
 
+def test_what_is_printed_means_the_same_wherever_it_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths of the call lie relative to where it was made, those of a file relative to that."""
+    (tmp_path / "study").mkdir()
+    (tmp_path / "etc").mkdir()
+    monkeypatch.chdir(tmp_path / "study")
+    words = ["--settings", "study.json", "--subjects", "invited.txt", "--matcher", "own.py:Mine", "--pyodide", "py"]
+    words += ["--with", "levels", "--with", "more/"]
+    found = printed("serve", "game.py", *words)
+    kept = tmp_path / "etc" / "relay.toml"
+    kept.write_text(run("serve", "game.py", *words, "--print-config").output)
+    monkeypatch.chdir(tmp_path)
+    assert printed("serve", "study/game.py", "--config", str(kept)) == found
+    assert found["database"] == f"sqlite:///{tmp_path}/study/pycore.db"
+    assert found["matcher"] == f"{tmp_path}/study/own.py:Mine"
+    assert found["with"] == [f"{tmp_path}/study/levels", f"{tmp_path}/study/more"]
+
+
 def test_secrets_are_not_shown(tmp_path: Path) -> None:
     """Nor the password of a database."""
     file = configured(
