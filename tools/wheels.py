@@ -132,7 +132,7 @@ def current() -> Wheels:
 
 
 def to_dist() -> Wheels:
-    """`build.py wheel`: the wheels in dist/, with their sizes; in dist/ itself the one that pip may take, and no other."""
+    """`build.py wheel`: the wheels in dist/, with their sizes; in dist/ itself only the one that pip may take."""
     wheels = current()
     made = [(wheels.plain, "plain: indexes, servers, micropip", DIST)]
     pages = DIST / BUILT[False]

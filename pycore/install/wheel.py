@@ -43,8 +43,9 @@ HOST_PAGE = ("pycore/interactive_gym/",)
 DATE = (2020, 1, 1, 0, 0, 0)
 NAME = f"interactive_gym_pycore-{__version__}"
 BUILT = {False: "pages", True: "hostpage"}
-"""The folders beside the plain wheel in which build.py keeps the byte-compiled ones, by whether they are for the host page.
-Beside it pip would take them: it prefers a wheel for its own Python's version alone, and these have no command in them."""
+"""The folders beside the plain wheel in which build.py keeps the byte-compiled ones, by whether they are for the host
+page. Beside it pip would take them: it prefers a wheel for its own Python's version alone, and these have no command in
+them."""
 TAG = "cp312"
 """The Python inside Pyodide 0.26.2, which both generations of the page load."""
 
