@@ -14,6 +14,7 @@ Whatever happens, every session ends by itself, with a reason: silence is bounde
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import inf, isfinite
 from typing import Any, Final
 
 from pycore.duties import P2P, SOCKETIO, Output
@@ -44,8 +45,7 @@ class Session:
     each peer owns. `seed` is the game's, which all must share; `wall_ms` the wall time at `now`; `incarnation` a number
     that another load of the same page would not have (default: made of the two times). `sinks` take what is confirmed;
     `policies` are those of the settings that every peer computes, by player, `stand_in` is what plays on for who is
-    gone. Raises ConfigError and ActionError for settings that do not fit.
-    """
+    gone. Raises ConfigError and ActionError for settings that do not fit."""
 
     __slots__ = (
         "_course", "_encode", "_identity", "_intake", "_late", "_link_of", "_parts", "_polled_at",
@@ -117,7 +117,7 @@ class Session:
 
     def receive(self, peer: int, data: bytes, now: float, path: str = P2P) -> None:
         """A packet of that peer arrived at `now`, by the channel or as a signal through the server."""
-        now = shifted if (shifted := now + self._shift) >= self._polled_at else self._behind(shifted)
+        now = shifted if self._polled_at <= (shifted := now + self._shift) < inf else self._behind(shifted)
         link = self._link_of.get(peer)
         if link is None:
             self._intake.receive_of_gone(self.link_to(peer), data, now, path)
@@ -215,7 +215,6 @@ class Session:
         streams: Sequence[int] = (),
     ) -> list[Output]:  # fmt: skip
         """Decide paths, dispatch the local action and whatever else is due; returns what has to be sent.
-
         `action` is the own seat's, or a sequence of actions by own seat where there are several (nothing: None).
         `channels` says per link (in order of peers, without the own) how many bytes its channel has buffered, or
         CHANNEL_NEVER, CHANNEL_CLOSED, CHANNEL_FAILED; `streams` says it of the reliable one. Raises ActionError: then
@@ -226,7 +225,7 @@ class Session:
             channels = self._parts.roster.of_those_there(channels)
         now += self._shift
         gap = now - self._polled_at
-        if gap < 0.0:
+        if not 0.0 <= gap < inf:
             now = self._behind(now)
         elif gap > self._late:
             self.ticks.excuse(gap - self._late, self._polled_at)
@@ -237,19 +236,20 @@ class Session:
         """Roll back if a prediction was wrong, step one frame unless stalled, publish what is confirmed.
 
         What the simulation or a sink raises comes out, of a step only in a frame of which everybody's input is known;
-        the session is over then. Returns STEPPED, RESIMULATED, STALLED, ON_HOLD, OVER together.
-        """
+        the session is over then. Returns STEPPED, RESIMULATED, STALLED, ON_HOLD, OVER together."""
         now += self._shift
-        return self.ticks.advance(now if now >= self._polled_at else self._behind(now))
+        return self.ticks.advance(now if self._polled_at <= now < inf else self._behind(now))
 
     def _time(self, now: float) -> float:
         """A moment of the caller's clock as one of the session's, which goes on where that one is set back."""
         now += self._shift
-        return now if now >= self._polled_at else self._behind(now)
+        return now if self._polled_at <= now < inf else self._behind(now)
 
     def _behind(self, now: float) -> float:
-        """A moment before the last poll: the caller's clock was set back, if that is more than a moment."""
+        """A moment before the last poll: far before it, the clock was set back. Raises UsageError for no moment."""
         polled = self._polled_at
+        if not isfinite(now):
+            raise UsageError(f"the time is {now!r}; it must be a number of seconds")
         if now >= polled - BACKWARDS:
             return now
         self._shift += polled - now

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 from core_support import PERIOD, Table, settings, tag_of
 
 from pycore.duties import CHANNEL_CLOSED, EMIT, SOCKETIO
+from pycore.errors import UsageError
 from pycore.events import EpisodeEnded, PathChanged, PeerStatus, SessionEnded
 from pycore.link.link import HICCUPS_MOST
 from pycore.session.membership import WORD_BELIEVED
@@ -148,6 +150,24 @@ def test_a_clock_that_is_set_back_takes_no_time_away() -> None:
     table.until(lambda: table[0].phase == DONE)
     assert 20.0 <= table.now - since <= 20.5
     assert 0.0 <= (table[0].links[0].rtt or 0.0) < 0.2
+
+
+@pytest.mark.parametrize("time", [math.nan, math.inf, -math.inf])
+def test_what_is_no_time_is_refused_and_moves_nothing(time: float) -> None:
+    """Once handed in, no later moment came after it: every poll raised, elsewhere, and the session never ended."""
+    table = playing()
+    one = table[0]
+    for call in (
+        lambda: one.poll(time, 0, [0]), lambda: one.advance(time), lambda: one.receive(1, b"", time),
+        lambda: one.player_left(1, time), lambda: one.request_stop(time), lambda: one.abort(time, "error", "it broke"),
+    ):  # fmt: skip
+        with pytest.raises(UsageError, match=r"the time is -?(nan|inf); it must be a number of seconds"):
+            call()
+    table.ticks(20)
+    assert [session.phase for session in table.sessions] == [PLAYING, PLAYING]
+    assert [session.stalled for session in table.sessions] == [False, False]
+    cut_off(table, 1)
+    table.until(lambda: one.phase == DONE)
 
 
 def test_who_is_interrupted_is_back_when_heard_on_any_path() -> None:
