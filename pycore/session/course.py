@@ -43,6 +43,7 @@ class Course:
         "_over",
         "_publication",
         "_simulation",
+        "_waited_for",
         "_way_back",
         "ended",
         "phase",
@@ -68,6 +69,8 @@ class Course:
         self.phase = CONNECTING
         self.since = now
         """When the phase began; what was excused of it lies before."""
+        self._waited_for: set[int] = set()
+        """Peers that came anew since it was entered."""
         self.ended: list[EpisodeEnded] = []
         self.reason = ""
         """Why the session is over."""
@@ -86,6 +89,7 @@ class Course:
         """Go into another phase."""
         self.phase = phase
         self.since = now
+        self._waited_for.clear()
         self._journal.say(PhaseChanged(phase=PHASE_NAMES[phase], episode=self._episode.number))
 
     def return_as(self, way_back: WayBack) -> None:
@@ -98,9 +102,11 @@ class Course:
         if self.phase in (CONNECTING, READYING):
             self.since += seconds
 
-    def wait_anew(self, now: float) -> None:
-        """Somebody is there anew, who is waited for as if this phase had begun now."""
-        if self.phase in (CONNECTING, READYING):
+    def wait_anew(self, peer: int, now: float) -> None:
+        """Somebody is there anew, who is waited for as if this phase had begun now: once in a phase, since a page that
+        is not taken in for the sake of somebody else is loaded again and again."""
+        if self.phase in (CONNECTING, READYING) and peer not in self._waited_for:
+            self._waited_for.add(peer)
             self.since = now
 
     def inherit(self, ended: EpisodeEnded) -> None:

@@ -226,7 +226,7 @@ class Welcomes:
         # Otherwise no other one ever spoke to us: it is early, or we have just come back ourselves.
         self._membership.begin_anew(link, now)
         self._over.back(link)
-        self._course.wait_anew(now)
+        self._course.wait_anew(link.peer.number, now)
         self._tellings[link] = Telling(knock.load)
         name = self._journal.name(link)
         self._journal.say(Log(level="info", text=f"player {name}'s page was loaded again, and returns"))

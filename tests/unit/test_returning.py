@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from core_support import Table, settings
 
-from pycore import CaughtUp, PeerStatus, Returned, SessionEnded
+from pycore import CaughtUp, EpisodeEnded, PeerStatus, Returned, SessionEnded
 from pycore.costs import Costs
 from pycore.errors import DecodeError
 from pycore.session.messages import account
@@ -20,7 +20,8 @@ from pycore.session.settling import NOTHING, Word
 from pycore.session.topics.returns import Returns
 from pycore.session.welcomes import UNDER_WAY
 from pycore.settings import Settings
-from pycore.testing import Walk
+from pycore.testing import Happening, Mesh, Standing, Walk
+from pycore.testing.happenings import Happenings
 
 LONG = settings(max_steps=400, hash_interval=10)
 
@@ -632,3 +633,23 @@ def test_a_page_that_was_loaded_too_often_ends_its_game_and_raises_nothing(load:
         f"loaded again {load} times, and 255 is the most" in event.text
         for event in table.news[1] if isinstance(event, SessionEnded)
     )  # fmt: skip
+
+
+def test_who_cannot_be_taken_in_for_the_sake_of_another_one_is_not_waited_for_without_end() -> None:
+    """Between two episodes one of three is loaded again, and another one vanishes, whom nobody drops there. The page
+    that came back loaded itself again every 15 s, and each time the third one waited for it anew."""
+    of = settings(
+        max_steps=60, num_episodes=2, episode_pause=1.0, p2p_wait=0.1, on_drop="default_action",
+        on_interrupt="default_action", ready_timeout=20.0,
+    )  # fmt: skip
+    standing = Standing()
+    mesh = standing.mesh = Mesh(3, of, lambda seat: Walk(3), lambda seat: lambda episode, frame: frame % 5)
+    happens = Happenings(mesh, standing)
+    for what, text in (("reload", "2@2.8=4"), ("vanish", "0@5")):
+        happens.add(Happening.of(what, text))
+    mesh.server.grace = None
+    mesh.run(120.0)
+    assert [page.loads for page in mesh.peers] == [0, 0, 2]
+    assert mesh.peers[1].events(SessionEnded)[0].text == "player 2 was not ready within 26 s"
+    assert mesh.peers[1].session.ended == [EpisodeEnded(episode=0, frames=60, reason="max_steps")]
+    assert mesh.peers[2].session.reason == "no_return"
