@@ -54,20 +54,26 @@ class Outbox:
         self._next += 1
         self._bytes += len(text)
 
-    def take(self, most: int | None = None) -> list[str]:
-        """The first so many, or all; they wait no more."""
-        if most is None or most >= len(self._texts):
+    def take(self, most: int | None = None, characters: int | None = None) -> list[str]:
+        """The first so many, or all; they wait no more. Of more than so many `characters` none begins."""
+        most = len(self._texts) if most is None else most
+        if most >= len(self._texts) and (characters is None or self._bytes <= characters):
             texts = [text for _, text in self._texts.values()]
             self._texts.clear()
             self._places.clear()
             self._bytes = 0
             self.since = None
             return texts
-        texts = []
+        texts, size = [], 0
         for number in list(self._texts)[:most]:
+            if characters is not None and size >= characters:
+                break
             key, text = self._texts.pop(number)
             if key is not None:
                 del self._places[key]
-            self._bytes -= len(text)
+            size += len(text)
             texts.append(text)
+        self._bytes -= size
+        if not self._texts:
+            self.since = None
         return texts

@@ -26,8 +26,11 @@ from pycore.relay.transport.wire import event_text
 
 log = logging.getLogger("pycore.relay")
 
-QUEUED: Final = 64
-"""What Engine.IO may have to send for a socket that takes the long way."""
+QUEUED: Final = 1024
+"""What Engine.IO may have to send for a socket that takes the long way. Who polls takes all of it at once, and no more
+until it asks again: on a long way as much as comes in a second or two, as `engine.POSTED` has it the other way,"""
+QUEUED_CHARACTERS: Final = 1_048_576
+"""and no more than this, so that what is newer may still take the place of the rest."""
 GONE: Final = "41"
 """The packet by which socket.io ends a socket for good."""
 STATE: Final = "tABCDEFGHIJKLMNOP"
@@ -61,7 +64,7 @@ class Tasks:
 class Socket:
     """A socket of socket.io: what waits for it, and the way to it."""
 
-    __slots__ = ("_engine", "_sender", "outbox", "sid", "websocket")
+    __slots__ = ("_engine", "_given", "_handed", "_sender", "outbox", "sid", "websocket")
 
     def __init__(self, sender: Sender, sid: str, engine: Any, websocket: WebSocket | None, limits: Limits) -> None:
         self.sid = sid
@@ -69,6 +72,10 @@ class Socket:
         self.outbox = Outbox(limits.outgoing_packets, limits.outgoing_bytes)
         self._sender = sender
         self._engine = engine
+        self._handed = 0
+        """Characters that Engine.IO has for it,"""
+        self._given = float("-inf")
+        """and since when."""
 
     def take(self, texts: list[str], seconds: float) -> int:
         """Events came by the short way; how many were carried out in that time."""
@@ -91,8 +98,19 @@ class Socket:
                 self.websocket.write(self.outbox.take())
             return
         queue = self._engine.queue
-        for text in self.outbox.take(max(0, QUEUED - queue.qsize())):
+        if queue.empty():
+            # Who takes anything of it takes all.
+            self._handed, self._given = 0, time.monotonic()
+        for text in self.outbox.take(max(0, QUEUED - queue.qsize()), max(0, QUEUED_CHARACTERS - self._handed)):
+            self._handed += len(text)
             queue.put_nowait(Packet(MESSAGE, text[1:]))
+
+    @property
+    def stuck_since(self) -> float | None:
+        """Since when it takes nothing, though there is more than it was given; None: all was given."""
+        if self.websocket is not None or self.outbox.since is None:
+            return self.outbox.since
+        return max(self._given, self.outbox.since)
 
 
 class Sender:
@@ -191,7 +209,7 @@ class Sender:
     def tick(self, now: float) -> None:
         """A few times a second: sockets that take nothing are given up, the others are asked again."""
         for socket in list(self._sockets.values()):
-            since = socket.outbox.since
+            since = socket.stuck_since
             if since is None:
                 continue
             if socket.outbox.is_full or now - since >= self._limits.outgoing_s:

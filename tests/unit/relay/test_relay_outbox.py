@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from types import SimpleNamespace
+from typing import Any, cast
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pycore.relay import Limits
 from pycore.relay.transport.outbox import Outbox
+from pycore.relay.transport.sender import QUEUED, QUEUED_CHARACTERS, Socket
 
 KEYS = st.sampled_from((None, "waiting", ("state", 0), ("state", 1)))
 STEPS = st.lists(st.one_of(st.tuples(KEYS, st.integers(0, 9)), st.integers(0, 5)), max_size=60)
@@ -53,3 +60,51 @@ def test_a_state_that_is_renewed_for_ever_takes_the_room_of_one() -> None:
     assert not box.is_full
     assert box.since == 0.0
     assert box.take() == ["input", "state 99999"]
+
+
+@given(st.lists(st.integers(1, 9), max_size=20), st.integers(0, 30), st.integers(0, 60))
+def test_of_more_characters_than_are_asked_for_none_begins(lengths: list[int], most: int, characters: int) -> None:
+    box = Outbox(100, 1000)
+    texts = ["x" * length for length in lengths]
+    for text in texts:
+        box.put(text, 1.0)
+    expected: list[str] = []
+    for text in texts[:most]:
+        if sum(map(len, expected)) >= characters:
+            break
+        expected.append(text)
+    assert box.take(most, characters) == expected
+    assert box.size == sum(lengths[len(expected) :])
+    assert (box.since is None) == (len(expected) == len(texts))
+    assert box.take() == texts[len(expected) :]
+
+
+def test_a_page_that_polls_gets_what_has_come_up_since_it_asked() -> None:
+    """A second of eight players' inputs; and who takes all that it is given is not said to take nothing."""
+    queue: asyncio.Queue[Any] = asyncio.Queue()
+    socket = Socket(cast(Any, None), "s", SimpleNamespace(queue=queue), None, Limits())
+    texts = [f"4{number}" for number in range(2 * QUEUED + 100)]
+    for text in texts:
+        socket.outbox.put(text, 1.0)
+    got: list[str] = []
+    for asked in (QUEUED, 2 * QUEUED, len(texts)):
+        assert socket.stuck_since is not None
+        began = time.monotonic()
+        socket.flush()
+        stuck = socket.stuck_since
+        assert stuck is None if asked == len(texts) else stuck is not None and stuck >= began
+        socket.flush()
+        assert socket.stuck_since == stuck, "nothing was taken"
+        got += taken(queue)
+        assert got == [text[1:] for text in texts[:asked]]
+    large = "4" + "x" * (QUEUED_CHARACTERS // 2)
+    for _ in range(5):
+        socket.outbox.put(large, 1.0)
+    for count in (2, 2, 1):
+        socket.flush()
+        assert len(taken(queue)) == count
+
+
+def taken(queue: asyncio.Queue[Any]) -> list[str]:
+    """All that a page gets that asks."""
+    return [queue.get_nowait().data for _ in range(queue.qsize())]
