@@ -19,7 +19,7 @@ from pycore.cli.network import network_options
 from pycore.cli.progress import tracked
 from pycore.cli.serve import settings_beside
 from pycore.cli.told import terminated_as_interrupted, told
-from pycore.errors import UsageError
+from pycore.errors import PycoreError, UsageError
 from pycore.factory import STUDY
 
 if TYPE_CHECKING:
@@ -176,7 +176,12 @@ def simulate(
             scenario.check(simulated.pages)
         outcomes, stopped = _played(simulated, scenarios)
         wrong = [outcome for outcome in outcomes if outcome.problems]
-        left = _leave(simulated, wrong[0], out) if wrong and file is None else None
+        left: Path | None = None
+        unwritten: Exception | None = None
+        try:
+            left = _leave(simulated, wrong[0], out) if wrong and file is None else None
+        except (OSError, PycoreError) as error:  # what was played is told all the same
+            unwritten = error
     nothing = [] if wrong else vacuous(outcomes, simulated.pages)
     if as_json:
         click.echo(json.dumps(_as_json(outcomes, nothing, left), ensure_ascii=False))
@@ -187,6 +192,8 @@ def simulate(
     if stopped:
         following = outcomes[-1].scenario.seed + 1
         click.echo(f"stopped after {len(outcomes)} of {len(scenarios)} games; --from {following} goes on", err=True)
+    if unwritten is not None:
+        raise unwritten
     if wrong or nothing or stopped:
         raise SystemExit(1)
 

@@ -685,6 +685,17 @@ def test_a_fault_is_told_and_its_scenario_can_be_played_again(tmp_path: Path) ->
 
 
 @pytest.mark.slow
+def test_what_is_wrong_is_told_although_no_scenario_can_be_written(tmp_path: Path) -> None:
+    """Of a thousand games a name of a folder that is a file must not be all that is said."""
+    (tmp_path / "found").touch()
+    file = written(tmp_path, step="1 / (60 - self.steps)")
+    status, text = simulate(file, "--seeds", "2", "--seconds", "3", "--out", tmp_path / "found" / "here")
+    assert status == 2
+    assert "WRONG: seed 1: raised ZeroDivisionError" in text
+    assert "Not a directory" in text
+
+
+@pytest.mark.slow
 def test_what_was_played_is_told_when_somebody_stops_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And where to go on; it is no success."""
     played = Simulated.run
