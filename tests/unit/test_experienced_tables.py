@@ -211,8 +211,8 @@ def test_the_five_questions_are_answered_as_the_records_say(tmp_path: Path, monk
 def test_a_reaction_is_from_the_first_picture_to_the_next_other_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a loop over the record of one player finds it, for every rewarded frame. A key that the tick of the picture read
-    was down before there was a picture."""
+    """As a loop over the record of one player finds it, for every rewarded frame. A key that the tick of the picture
+    read was down before there was a picture."""
     game, found = answers(tmp_path, monkeypatch)
     trajectory = [json.loads(line) for line in (game / "trajectory-0.jsonl").read_text("utf-8").splitlines()]
     rows = [line for line in trajectory if "frame" in line]
