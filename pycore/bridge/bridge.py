@@ -96,14 +96,13 @@ class Bridge:
         )  # fmt: skip
         self.seat_of = {str(player): seat for seat, player in enumerate(session.players)}
         self.now = game.now  # of the last call
-        self._links = session.links
-        self.link_count = len(self._links)
+        self._journal = session.journal
+        self._links, self.link_count = session.links, len(session.links)
         self._index_of = {link.seat: index for index, link in enumerate(self._links)}
         self._in = Inbox(self.link_count)
         self._streams = self._in.streams
         self._out = Outbox()
-        self.inbox = self._in.data
-        self.outbox = self._out.data
+        self.inbox, self.outbox = self._in.data, self._out.data
         self._connections = Connections(game, session, self._out)
         self._companion: Companion = Alone() if companion is None else companion
         self._owned = owned
@@ -140,7 +139,8 @@ class Bridge:
                 session.receive(self._links[index].seat, payload, came, P2P)
             elif kind == IN_EVENT:
                 self.happened(payload, came)
-        channels = self._connections.seen(channels)
+        if self.link_count and min(channels) < 0:
+            channels = self._connections.seen(channels)
         if type(action) is str:
             action = self._companion.action(action) if action else self._default
         row = self._sent.row
@@ -150,8 +150,9 @@ class Bridge:
             self._refused(error)
             outputs = session.poll(now, row(self._default), channels, connected, hidden, self._streams)
         self._put_outputs(outputs)
-        self._connections.look(now, channels, connected, session.phase >= DONE)
-        return self.finish() if session.has_news else self._out.end
+        if now >= self._connections.look_at:
+            self._connections.look(now, channels, connected, session.phase >= DONE)
+        return self.finish() if self._journal.news else self._out.end
 
     def advance(self, now: float) -> int:
         """Roll back, step, publish; returns the flags, 16 among them if the outbox has news."""
@@ -172,7 +173,7 @@ class Bridge:
             experienced.ticked(now, flags, pending, inbox[1] & 1 == 1, worked)
         if now >= self._stores.due_at and self._stores.ask(now):
             self.tell({"news": "store"})
-        if self.session.has_news:
+        if self._journal.news:
             self._put_all_news()
         self._write_head()
         return flags if self._out.is_empty else flags | FLAG_OUTBOX
@@ -253,7 +254,7 @@ class Bridge:
 
     def finish(self) -> int:
         """Put what the session has said since; returns the length of the outbox."""
-        if self.session.has_news:
+        if self._journal.news:
             self._put_all_news()
             # A phase is entered with a word; the rest of the head changes with an advance.
             self._write_head()
@@ -283,7 +284,7 @@ class Bridge:
 
     def _write_head(self) -> None:
         session = self.session
-        self._out.head(session.tick_period(), session.timeline.current, session.phase)
+        self._out.head(session.ticks.period(), session.timeline.current, session.phase)
 
     def _put_outputs(self, outputs: list[Output]) -> None:
         for duty, seat, seq, payload in outputs:

@@ -95,7 +95,7 @@ class Inbox:
             at += 12
             found.append((kind, link, came, bytes(data[at : at + size])))
             at += size
-        return data[0] != 0, bool(data[1] & 1), self._channels.unpack_from(data, 4), found
+        return data[0] != 0, data[1] & 1 == 1, self._channels.unpack_from(data, 4), found
 
 
 class Outbox:

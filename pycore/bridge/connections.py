@@ -16,6 +16,7 @@ from pycore.session.session import Session
 from pycore.values.json import to_json
 
 LOOK_INTERVAL: Final = 0.1
+AT_ONCE: Final = -1e9
 CLOSED_THERE: Final = 12
 """SCTP's cause "user-initiated abort": the peer has closed the connection, which Chromium calls an error."""
 
@@ -35,9 +36,8 @@ class Connections:
         )
         self._loads = [0] * len(self._links)
         """How often the page of each link's peer was loaded again, as far as its connection goes."""
-        self._looked_at = game.now
-        self._stirred = False
-        """Something was said since, which may have an answer."""
+        self._due_at = self.look_at = game.now + LOOK_INTERVAL
+        """When something is due; at once, where something was said that may have an answer."""
 
     def happened(self, data: dict[str, Any], came: float) -> None:
         """The browser says what a connection did. Raises what reading it raises, or IndexError."""
@@ -54,7 +54,7 @@ class Connections:
             # Of a browser without WebRTC the first command's failure has said it all.
             self._session.log(f"[WebRTC] {value}", "warning")
         self._negotiators[index].happened(what, value, int(data.get("generation", 0)), came)
-        self._stirred = True
+        self.look_at = AT_ONCE
 
     def _settled(self, seat: int, value: dict[str, Any], came: float) -> None:
         """Candidates were chosen: the server and the session's metrics are told of this link."""
@@ -80,10 +80,11 @@ class Connections:
         """A description or a candidate of that player came."""
         if kind in SIGNALS and self._negotiators:
             self._negotiators[self._index_of[seat]].signalled(kind, payload, came)
-            self._stirred = True
+            self.look_at = AT_ONCE
 
     def seen(self, channels: tuple[int, ...]) -> tuple[int, ...]:
-        """The channels' states as the session is told them: the browser does not say of one that it will never be."""
+        """The channels' states as the session is told them: the browser does not say of one that it will never be. Asked
+        while one is not open."""
         if not any([negotiator.unable for negotiator in self._negotiators]):  # noqa: C419 - half the time
             return channels
         return tuple(
@@ -92,13 +93,15 @@ class Connections:
         )
 
     def look(self, now: float, channels: tuple[int, ...], connected: bool, over: bool) -> None:
-        """Have what is due, and what was said, answered. Called in every poll."""
-        due = now - self._looked_at >= LOOK_INTERVAL and not over
-        if not due and not self._stirred:
-            return
-        self._stirred = False
+        """Have what is due, and what was said, answered. Called in a poll from `look_at` on."""
+        stirred = self.look_at == AT_ONCE
+        due = now >= self._due_at
         if due:
-            self._looked_at = now
+            self._due_at = now + LOOK_INTERVAL
+        self.look_at = self._due_at
+        due = due and not over
+        if not due and not stirred:
+            return
         for index, negotiator in enumerate(self._negotiators):
             link = self._links[index]
             if link.peer.number in self._session.gone:
