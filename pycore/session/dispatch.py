@@ -23,19 +23,17 @@ from pycore.session.packets import Packets
 class Dispatch:
     """Fixes the own inputs and dispatches them on every link."""
 
-    __slots__ = ("_journal", "_links", "_outputs", "_packets", "_timeline", "fixed", "own")
+    __slots__ = ("_journal", "_outputs", "_packets", "_timeline", "fixed", "own")
 
     def __init__(
         self,
         timeline: Timeline,
-        links: Sequence[Link],
         own: Sequence[OwnInputs],
         packets: Packets,
         outputs: Outputs,
         journal: Journal,
     ) -> None:
         self._timeline = timeline
-        self._links = links
         self._packets = packets
         self._outputs = outputs
         self._journal = journal
@@ -63,9 +61,10 @@ class Dispatch:
         return [inputs.seat.codec.encode(one) for inputs, one in zip(self.own, actions, strict=True)]
 
     def send_input_to_other_players(
-        self, encoded: Sequence[bytes], current: int, channels: Sequence[int], now: float
+        self, encoded: Sequence[bytes], current: int, ways: Sequence[tuple[Link, int]], now: float
     ) -> None:
-        """Fix our inputs of the frames `current` + delay, and dispatch them. `encoded` is by own seat."""
+        """Fix our inputs of the frames `current` + delay, and dispatch them on all links, each with what its channel is.
+        `encoded` is by own seat."""
         self.fixed = current
         own = self.own
         for inputs, action in zip(own, encoded):  # noqa: B905 - one each
@@ -77,7 +76,7 @@ class Dispatch:
             elif self._timeline.frames.held[seat.number] < target:
                 # We have come back, and others hold it of the load before: its slot is open only now.
                 self._timeline.fix(seat.number, target, inputs.run(target, target)[0])
-        for link, channel in zip(self._links, channels):  # noqa: B905 - as many, the session looked
+        for link, channel in ways:
             paths = link.paths
             if paths.healthy:
                 if paths.accepts(channel):
@@ -100,9 +99,9 @@ class Dispatch:
             self._refused(link, "channel not open", now)
         self._send_via_socketio(link, now)
 
-    def send_left_over(self, channels: Sequence[int], now: float) -> None:
+    def send_left_over(self, ways: Sequence[tuple[Link, int]], now: float) -> None:
         """First dispatch of what could not go out when it was fixed."""
-        for link, channel in zip(self._links, channels):  # noqa: B905 - as many, the session looked
+        for link, channel in ways:
             if self.left_over(link):
                 self.dispatch(link, channel, now)
 

@@ -111,8 +111,9 @@ class Packets:
             self._ready_to[link.peer.number] = -1
             link.ask_flush()
 
-    def write_all(self, channels: Sequence[int], now: float, on_time: bool) -> None:
-        """Write what is due on every link. `on_time`: something new is dispatched every tick, or this is a third."""
+    def write_all(self, ways: Sequence[tuple[Link, int]], now: float, on_time: bool) -> None:
+        """Write what is due on every link; behind each stands what its channel is. `on_time`: something new is dispatched
+        every tick, or this is a third."""
         if self._answers:
             for link, number, came, path in self._answers:
                 if number == BACKFILL:
@@ -124,7 +125,7 @@ class Packets:
         if measure:
             self._latency_probe_at = now
         over = self._over.over
-        for link, channel in zip(self._links, channels):  # noqa: B905 - as many, the session looked
+        for link, channel in ways:
             paths = link.paths
             if paths.changes:
                 self.note_changes(link, now)

@@ -188,7 +188,7 @@ def assemble(
         who, episode, timeline, there, own, topics, deaf, over, status, outputs, journal,
         settings.datagram_bytes, settings.period, drops, answers, now,
     )  # fmt: skip
-    dispatch = Dispatch(timeline, there, own, packets, outputs, journal)
+    dispatch = Dispatch(timeline, own, packets, outputs, journal)
     course = Course(simulation, episode, publication, over, journal, now)
     stage = Stage(simulation, timeline, there, episode, course, dispatch, publication)
     pacing = Pacing(settings, timeline, there, who.own, journal)

@@ -134,7 +134,7 @@ class Tick:
         """Decide paths, dispatch the own inputs, by own seat, and whatever else is due; returns what has to be sent."""
         links = self._links
         out = self._out
-        those = tuple(links)  # whose channels the caller speaks of
+        ways = tuple(zip(links, channels))  # noqa: B905 - as many, the session looked
         self._count = count = self._count + 1
         if socket_up is not out.socket_up:
             out.set_socket(socket_up, now)
@@ -144,7 +144,7 @@ class Tick:
                 self._packets.introduce_anew()
         if hidden is not self._status.hidden:
             self._status.set(hidden, now)
-        for link, channel in zip(links, channels):  # noqa: B905 - the session compared
+        for link, channel in ways:
             paths = link.paths
             if (channel >= 0) is not paths.connected:
                 self._watch_channel(link, channel, now)
@@ -184,17 +184,17 @@ class Tick:
             self._vigil.look(now, self.confirmed)
             phase = course.phase
             self._take_stock(phase == PLAYING)
-        if len(channels) != len(links):
+        if len(ways) != len(links):
             # Somebody has gone in this very tick, and its channel with it.
-            channels = [channel for link, channel in zip(those, channels, strict=True) if link in links]
+            ways = tuple([way for way in ways if way[0] in links])
         if self._episode.open:
             dispatch = self._dispatch
             current = self._timeline.current
             if phase == PLAYING and current > dispatch.fixed:
-                dispatch.send_input_to_other_players(encoded, current, channels, now)
+                dispatch.send_input_to_other_players(encoded, current, ways, now)
             else:
-                dispatch.send_left_over(channels, now)
-        self._packets.write_all(channels, now, (phase == PLAYING and not self.stalled) or count % 3 == 0)
+                dispatch.send_left_over(ways, now)
+        self._packets.write_all(ways, now, (phase == PLAYING and not self.stalled) or count % 3 == 0)
         return out.fetch()
 
     def request_stop(self, now: float) -> None:
