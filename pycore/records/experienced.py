@@ -74,7 +74,8 @@ class Experienced:
         self._values: list[tuple[Any, ...] | dict[str, Any]] = []
         """What is not written yet: frames, what holds for those from there on, and other lines. A frame that was
         displayed is its time in s, its number, when the input that was fixed with it was read (False: none was; True:
-        now; or in ms since the epoch), the seats that were guessed, as bits, and the actions by seat."""
+        now; or in ms since the epoch), and what was shown: the seats that were guessed, as bits, and the actions by
+        seat."""
         self._lines: deque[str] = deque()
         self._bytes = 0
         self._lost = 0
@@ -138,7 +139,7 @@ class Experienced:
                 for bits, ago in [*self._computed, *_stood_in(self._session)]:
                     if known < frame - ago:
                         guessed |= bits  # what a policy saw was a guess
-            self._values.append((now, frame, fixed, guessed, *frames.encoded[slot]))
+            self._values.append((now, frame, fixed, (guessed, *frames.encoded[slot])))
         if flags & STALLED:
             if self._current_since is None:
                 self._current_since = int(now * 1000.0 + self._off)
@@ -238,27 +239,25 @@ class Experienced:
         """Make lines of the values that wait, and keep within the bound."""
         values, self._values = self._values, []
         read_at, texts, lines = self._read_at, self._texts, self._lines
-        off, delay, head, tail, given = self._spelled(self._around)
-        size = self._bytes
+        off, delay, head, tail, read = self._spelled(self._around)
+        made: list[str] = []
         for value in values:
             if type(value) is tuple:
-                now, frame, fixed, *actions = value
+                now, frame, fixed, shown = value
                 time_ms = int(now * 1000.0 + off)
                 if fixed is not False:
                     # This tick, or the first of those that stood, fixed the own input of a later frame.
                     read_at[(frame + delay) & (_READ - 1)] = time_ms if fixed is True else fixed
-                key = tuple(actions)
-                text = texts.get(key) or self._tell(key)
-                own = f',"input_ms":{read_at[frame & (_READ - 1)]}' if frame >= delay and frame > given else ""
-                line = f"{head}{frame}{tail}{own}{text}{time_ms}}}"
+                text = texts.get(shown) or self._tell(shown)
+                own = f',"input_ms":{read_at[frame & (_READ - 1)]}' if frame >= read else ""
+                made.append(f"{head}{frame}{tail}{own}{text}{time_ms}}}")
             elif type(value) is Around:
                 self._around = value
-                off, delay, head, tail, given = self._spelled(value)
-                continue
+                off, delay, head, tail, read = self._spelled(value)
             else:
-                line = record_json(value)
-            lines.append(line)
-            size += len(line) + 1
+                made.append(record_json(value))
+        lines.extend(made)
+        size = self._bytes + sum(map(len, made)) + len(made)
         while size > MOST_BYTES and len(lines) > 1:
             size -= len(lines.popleft()) + 1
             self._lost += 1
@@ -266,9 +265,10 @@ class Experienced:
 
     @staticmethod
     def _spelled(around: Around) -> tuple[float, int, str, str, int]:
-        """The first two numbers, what stands before and behind the number of a frame, and the last of the numbers."""
+        """The first two numbers, what stands before and behind the number of a frame, and the first frame whose own input
+        this load of the page has read."""
         off, delay, episode, hidden, given = around
-        return off, delay, f'{{"episode":{episode},"frame":', ',"hidden":true' if hidden else "", given
+        return off, delay, f'{{"episode":{episode},"frame":', ',"hidden":true' if hidden else "", max(delay, given + 1)
 
     def _corrected(self, pending: int, now: float) -> None:
         self._second.rolled_back(self._shown + 1 - pending)

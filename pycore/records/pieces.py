@@ -77,10 +77,8 @@ class Pieces:
         at = 0
         # That rows were taken back is said also where none have come in their place.
         while at < len(rows) or end or not taken.told:
-            size, begun = 0, at
-            while at < len(rows) and (at == begun or size + len(rows[at]) < LONGEST):
-                size += len(rows[at]) + 1
-                at += 1
+            begun = at
+            at += _together(rows[at:])
             lines = [self._head(), *rows[begun:at]]
             last = at == len(rows) and end != ""
             if last:
@@ -95,6 +93,17 @@ class Pieces:
     def _head(self) -> str:
         self._header = self._header or header(self._session)
         return self._header
+
+
+def _together(rows: list[str]) -> int:
+    """How many of these rows, which are joined by line ends, make a piece: usually all, and at least one."""
+    if sum(map(len, rows)) + len(rows) <= LONGEST:
+        return len(rows)
+    size = count = 0
+    while count < len(rows) and (not count or size + len(rows[count]) < LONGEST):
+        size += len(rows[count]) + 1
+        count += 1
+    return count
 
 
 class _Taken:

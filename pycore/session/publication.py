@@ -55,6 +55,7 @@ class Publication:
         "_gone",
         "_hasher",
         "_large",
+        "_most_rows",
         "_next_hash",
         "_own_hash",
         "_rows",
@@ -75,6 +76,8 @@ class Publication:
     ) -> None:
         self._sinks = tuple(sinks)
         self._seats = seats
+        self._most_rows = ROWS + CUT_FRAMES * seats
+        """Parts of rows of which the oldest `ROWS` cannot be cut any more."""
         self._every = hash_every
         self._own_hash = own_hash
         self.waiting: deque[ConfirmedFrame] = deque()
@@ -155,38 +158,27 @@ class Publication:
     def collect(self, episode: int, upto: int, timeline: Timeline) -> None:
         """Take confirmed frames out of the ring, up to this one."""
         frames = timeline.frames
-        mask = frames.mask
-        frame = self.collected
         past = self.past
-        if past is not None:
-            recent = past.recent
-            for each in range(frame + 1, upto + 1):
-                recent += frames.encoded[each & mask]
-            if len(recent) >= past.most:
-                past.join()
-        next_hash = self._next_hash
         plain = self._bare and not self.waiting
-        if plain and frame + 1 == upto != next_hash and frames.results[upto & mask] is None:
-            # The path of every tick, where nobody takes the frame and there is nothing to it but the actions.
-            self._unhashed += frames.encoded[upto & mask]
-            self.collected = self.published = upto
-            return
-        while frame < upto:
-            frame += 1
-            slot = frame & mask
-            state = None
-            if plain and frame != next_hash and frames.results[slot] is None:
-                self._unhashed += frames.encoded[slot]
+        for frame in range(self.collected + 1, upto + 1):
+            slot = frame & frames.mask
+            actions = frames.encoded[slot]
+            result = frames.results[slot]
+            if past is not None:
+                past.recent += actions
+            if plain and result is None and frame != self._next_hash:
+                # Nobody takes the frame, and there is nothing to it but the actions.
+                self._unhashed += actions
                 self.published = frame
                 continue
             plain = False
-            if frame == next_hash:
-                next_hash += self._every
+            state = None
+            if frame == self._next_hash:
+                self._next_hash += self._every
                 state = timeline.state(frame)
-            self.waiting.append(
-                ConfirmedFrame(episode, frame, timeline.seats, tuple(frames.encoded[slot]), frames.results[slot], state)
-            )
-        self._next_hash = next_hash
+            self.waiting.append(ConfirmedFrame(episode, frame, timeline.seats, tuple(actions), result, state))
+        if past is not None and len(past.recent) >= past.most:
+            past.join()
         self.collected = upto
 
     def finish(self, episode: int, state: object) -> None:
@@ -205,13 +197,11 @@ class Publication:
             most = 1
         # Where hashes come quicker than their states are encoded, the pieces would pile up.
         items = None if len(waiting) > BEHIND else ITEMS
-        while waiting and most and self._complete(simulation, items):
-            most -= 1
+        self._complete(simulation, items, most)
 
     def flush(self, simulation: Simulation) -> None:
         """Complete everything that waits."""
-        while self.waiting:
-            self._complete(simulation, None)
+        self._complete(simulation, None, len(self.waiting))
 
     def break_off(self, simulation: Simulation, episode: int) -> None:
         """The episode ends here, and for others perhaps elsewhere: complete what is confirmed. An end that only an
@@ -244,19 +234,20 @@ class Publication:
             for sink in self._sinks:
                 sink.cut(episode, frames)
 
-    def _complete(self, simulation: Simulation, items: int | None) -> bool:
-        """Complete what waits first; true if that is done after so many values of its state were encoded at most.
+    def _complete(self, simulation: Simulation, items: int | None, most: int) -> None:
+        """Complete so many of what waits, but none behind one that is not done after so many values of its state were
+        encoded.
 
         What raises is not tried again, or sinks had a frame twice, and what stands behind it is dropped.
         """
+        waiting = self.waiting
         try:
-            done = self._publish(self.waiting[0], simulation, items)
+            while most and waiting and self._publish(waiting[0], simulation, items):
+                waiting.popleft()
+                most -= 1
         except Exception:
-            self.waiting.clear()
+            waiting.clear()
             raise
-        if done:
-            self.waiting.popleft()
-        return done
 
     def _publish(self, entry: ConfirmedFrame, simulation: Simulation, items: int | None) -> bool:
         """Whether an entry is complete, and with the sinks, after so many values of its state were encoded at most."""
@@ -273,7 +264,7 @@ class Publication:
             if entry.result is not None:
                 entry.complete()
                 rows[-1] += entry.text.encode()
-            if len(rows) > ROWS + CUT_FRAMES * self._seats:
+            if len(rows) > self._most_rows:
                 self._hash_rows(ROWS)
             self.published = entry.frame
             for sink in self._sinks:

@@ -205,4 +205,4 @@ class States:
 
 
 def _size(covered: Covered) -> int:
-    return covered.size + sum([len(part) for part in covered.rows])
+    return covered.size + sum(map(len, covered.rows))
