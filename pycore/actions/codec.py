@@ -75,11 +75,11 @@ class DiscreteCodec:
             raise DecodeError(f"{count} inputs end at byte {end} of {len(data)}")
         offset += skip * size
         if size == 1:
-            run = data[offset:end]
-            if run and max(run) >= self.n:
-                raise DecodeError(f"action {max(run)} is none of {self.n}")
             encoded_of = self._encoded
-            return [encoded_of[byte] for byte in run], end
+            try:
+                return [encoded_of[byte] for byte in data[offset:end]], end
+            except IndexError:
+                raise DecodeError(f"action {max(data[offset:end])} is none of {self.n}") from None
         known = self._decoded
         inputs = [data[at : at + size] for at in range(offset, end, size)]
         for encoded in inputs:

@@ -74,6 +74,7 @@ class Inbox:
 
     def __init__(self, links: int) -> None:
         self.data = bytearray(BUFFER_BYTES)
+        self._view = memoryview(self.data)
         # Of each link the first number; the second is that of its stream.
         self._channels = struct.Struct("<" + "i4x" * links)
         self._start = 4 + 8 * links
@@ -87,13 +88,13 @@ class Inbox:
     def read(self, length: int) -> tuple[bool, bool, tuple[int, ...], list[Arrival]]:
         """Whether socket.io is connected and the page hidden, each link's channel as `Session.poll` takes it, and the
         records in the first `length` bytes in the order of arrival."""
-        data = self.data
+        data, view = self.data, self._view
         at = self._start
         found = []
         while at < length:
             kind, link, size, came = _IN.unpack_from(data, at)
             at += 12
-            found.append((kind, link, came, bytes(data[at : at + size])))
+            found.append((kind, link, came, view[at : at + size].tobytes()))
             at += size
         return data[0] != 0, data[1] & 1 == 1, self._channels.unpack_from(data, 4), found
 
@@ -103,6 +104,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self.data = bytearray(BUFFER_BYTES)
+        self._view = memoryview(self.data)  # by which bytes are written without a copy of them in between
         self.end = OUTBOX_START
         self._waiting: list[tuple[int, int, bytes]] = []
 
@@ -130,7 +132,7 @@ class Outbox:
         if after > BUFFER_BYTES:
             return
         _OUT.pack_into(self.data, self.end, OUT_DATAGRAM, link, len(payload), seq)
-        self.data[start:after] = payload
+        self._view[start:after] = payload
         self.end = after
 
     def chunk(self, link: int, payload: bytes) -> None:
@@ -153,7 +155,7 @@ class Outbox:
             self._waiting.append((kind, link, payload))
             return
         _OUT.pack_into(self.data, self.end, kind, link, len(payload), 0)
-        self.data[start:after] = payload
+        self._view[start:after] = payload
         self.end = after
 
     def head(self, period: float, frame: int, phase: int) -> None:

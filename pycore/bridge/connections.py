@@ -83,8 +83,8 @@ class Connections:
             self.look_at = AT_ONCE
 
     def seen(self, channels: tuple[int, ...]) -> tuple[int, ...]:
-        """The channels' states as the session is told them: the browser does not say of one that it will never be. Asked
-        while one is not open."""
+        """The channels' states as the session is told them: the browser does not say of one that it will never be.
+        Asked while one is not open."""
         if not any([negotiator.unable for negotiator in self._negotiators]):  # noqa: C419 - half the time
             return channels
         return tuple(

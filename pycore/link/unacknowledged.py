@@ -101,7 +101,9 @@ class Unacknowledged:
         self.fresh = first
         if self.since == NEVER:
             self.since = now
-        for new in range(first, frame + 1):
+        new = self.dispatched
+        while new < frame:  # once, in nearly every tick: no range for that
+            new += 1
             # Nothing of them was sent yet.
             slot = new & self._mask
             self._copies_sent[slot] = 0

@@ -265,8 +265,8 @@ class Experienced:
 
     @staticmethod
     def _spelled(around: Around) -> tuple[float, int, str, str, int]:
-        """The first two numbers, what stands before and behind the number of a frame, and the first frame whose own input
-        this load of the page has read."""
+        """The first two numbers, what stands before and behind the number of a frame, and the first frame whose own
+        input this load of the page has read."""
         off, delay, episode, hidden, given = around
         return off, delay, f'{{"episode":{episode},"frame":', ',"hidden":true' if hidden else "", max(delay, given + 1)
 

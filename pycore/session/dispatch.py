@@ -63,12 +63,13 @@ class Dispatch:
     def send_input_to_other_players(
         self, encoded: Sequence[bytes], current: int, ways: Sequence[tuple[Link, int]], now: float
     ) -> None:
-        """Fix our inputs of the frames `current` + delay, and dispatch them on all links, each with what its channel is.
-        `encoded` is by own seat."""
+        """Fix our inputs of the frames `current` + delay, and dispatch them on all links, each with what its channel
+        is. `encoded` is by own seat."""
         self.fixed = current
         own = self.own
-        for inputs, action in zip(own, encoded):  # noqa: B905 - one each
+        for inputs in own:
             seat = inputs.seat
+            action = encoded[inputs.place]
             target = current + seat.delay
             if inputs.dispatched < target:
                 self._timeline.fix(seat.number, target, action)

@@ -8,10 +8,12 @@ from pycore.rollback.seats import Seat
 class OwnInputs:
     """The inputs that we fixed for one of our seats."""
 
-    __slots__ = ("_mask", "dispatched", "row", "seat")
+    __slots__ = ("_mask", "dispatched", "place", "row", "seat")
 
-    def __init__(self, seat: Seat) -> None:
+    def __init__(self, seat: Seat, place: int) -> None:
         self.seat = seat
+        self.place = place
+        """Which of our seats it is."""
         self.begin(1)
 
     def begin(self, slots: int) -> None:

@@ -112,8 +112,8 @@ class Packets:
             link.ask_flush()
 
     def write_all(self, ways: Sequence[tuple[Link, int]], now: float, on_time: bool) -> None:
-        """Write what is due on every link; behind each stands what its channel is. `on_time`: something new is dispatched
-        every tick, or this is a third."""
+        """Write what is due on every link; behind each stands what its channel is. `on_time`: something new is
+        dispatched every tick, or this is a third."""
         if self._answers:
             for link, number, came, path in self._answers:
                 if number == BACKFILL:

@@ -154,7 +154,7 @@ def assemble(
     episode = Episode()
     journal = Journal(who.players, episode, timeline, now, wall_ms)
     outputs = Outputs(who)
-    own = [OwnInputs(seats[seat]) for seat in who.own]
+    own = [OwnInputs(seats[seat], place) for place, seat in enumerate(who.own)]
     timesync = TimeSync(who.me)
     roster = Roster(links, who, reopens=settings.reopens)
     membership = Membership(
