@@ -6,6 +6,7 @@ import ast
 import asyncio
 import contextlib
 import json
+import os
 import re
 import shutil
 import ssl
@@ -263,6 +264,25 @@ def test_the_services_of_compose_name_what_there_is() -> None:
     assert set(found["volumes"]) == {"data"}
     known = {option.envvar for option in options_of(serve_study).values() if option.envvar}
     assert {name for name in found["services"]["study"]["environment"] if name.startswith("PYCORE")} <= known
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_the_copies_of_compose_are_those_of_two_weeks(copied: bool, tmp_path: Path) -> None:
+    """The first at once; and the old ones go when there is a new one: they lie on the disk that the study needs."""
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+    backup = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["backup"]
+    for name, script in {"pycore": f"exit {0 if copied else 1}", "sleep": "kill $PPID"}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    kept = tmp_path / "backup"
+    kept.mkdir()
+    for name, days in (("old", 16), ("new", 13)):
+        (kept / f"{name}.db").touch()
+        os.utime(kept / f"{name}.db", (time.time() - days * 86_400,) * 2)
+    (script,) = backup["command"]
+    words = [*backup["entrypoint"], script.replace("$$", "$").replace("/data/backup", str(kept))]
+    subprocess.run(words, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, timeout=60, check=False)
+    assert {path.name for path in kept.iterdir()} == ({"new.db"} if copied else {"old.db", "new.db"})
 
 
 # What the guide says
