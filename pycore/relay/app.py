@@ -201,7 +201,7 @@ def create_app(
     if site is not None and not site.is_dir():
         raise UsageError(f"there is no site folder {site}; build it first, or leave it out")
     if alarm_url is not None:
-        check_address(alarm_url)
+        alarm_url = check_address(alarm_url)
     bounds = limits or Limits()
     lobby = Lobby(
         players=ids,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import json
 import logging
 import socket
@@ -80,17 +81,28 @@ class Alarms:
 
 def check_address(url: str) -> str:
     """The same address. Raises `ConfigError` for what is none; it is a secret, so it is not repeated."""
-    if not is_page(url):
+    url = url.strip()
+    if not is_page(url) or not url.isascii() or not url.isprintable() or " " in url:
         raise ConfigError("the address for alarms must be one of http or https, as https://chat.example.org/hooks/KEY")
     return url
+
+
+class _Stays(urllib.request.HTTPRedirectHandler):
+    """Who is sent on, as from http to https, asks there without the message, which is then nowhere."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Not followed: it is an error."""
 
 
 def post(url: str, body: Mapping[str, Any]) -> None:
     """Send a message. Blocks. Raises OSError."""
     data = json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=WITHIN_S):
-        pass
+    try:
+        with urllib.request.build_opener(_Stays).open(request, timeout=WITHIN_S):
+            pass
+    except http.client.HTTPException as error:
+        raise OSError(f"the answer is none of HTTP: {type(error).__name__}") from error
 
 
 @contextlib.asynccontextmanager

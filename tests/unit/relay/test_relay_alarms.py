@@ -56,18 +56,24 @@ def test_a_fault_that_lasts_is_told_again_after_some_hours() -> None:
     assert over.text == f"database: over, after {(told[-1] + 60) / 60:.0f} minutes"
 
 
-@pytest.mark.parametrize("url", ["ftp://x.org/secret", "secret", "https://", "http://[secret", "file:///secret"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://x.org/secret", "secret", "https://", "http://[secret", "file:///secret", "https://x.org/secret key",
+        "https://x.org/secr\xe9t", "https://x.org/secret\x7f",
+    ],
+)  # fmt: skip
 def test_an_address_that_is_none_is_refused_and_not_repeated(url: str) -> None:
     """It has a key in it."""
     with pytest.raises(ConfigError, match="https") as refused:
         check_address(url)
     assert "secret" not in str(refused.value)
-    assert check_address("https://chat.example.org/hooks/KEY")
+    assert check_address(" https://chat.example.org/hooks/KEY\n") == "https://chat.example.org/hooks/KEY"
 
 
 @pytest.fixture
 def hook() -> Iterator[tuple[str, list[dict[str, Any]], list[int]]]:
-    """An address, what came there, and with what it answers: 200 when nothing is said."""
+    """An address, what came there, and with what it answers: 200 when nothing is said, and 0 is no answer of HTTP."""
     came: list[dict[str, Any]] = []
     answers: list[int] = []
 
@@ -77,7 +83,15 @@ def hook() -> Iterator[tuple[str, list[dict[str, Any]], list[int]]]:
             status = answers.pop(0) if answers else 200
             if status == 200:
                 came.append(body)
+            if not status:
+                self.wfile.write(b"what?\r\n\r\n")
+                return
             self.send_response(status)
+            self.send_header("Location", self.path)
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.send_response(200)
             self.end_headers()
 
         def log_message(self, format: str, *arguments: Any) -> None:
@@ -95,9 +109,9 @@ def hook() -> Iterator[tuple[str, list[dict[str, Any]], list[int]]]:
 def test_a_message_is_sent_until_it_is_taken(
     hook: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And whoever reads the log does not learn where to."""
+    """Also by who sends it on to another address. And whoever reads the log does not learn where to."""
     url, came, answers = hook
-    answers += [500, 500]
+    answers += [500, 301, 0]
     monkeypatch.setattr(module, "AFTER_S", 0.0)
 
     async def faults() -> Mapping[str, str]:
@@ -115,7 +129,7 @@ def test_a_message_is_sent_until_it_is_taken(
     (body,) = came
     assert body["text"].endswith(": nothing can be stored: it is locked")
     assert (body["fault"], body["state"]) == ("database", "wrong")
-    assert len([one for one in caplog.records if "could not be sent" in one.getMessage()]) == 2
+    assert len([one for one in caplog.records if "could not be sent" in one.getMessage()]) == 3
     assert "s3cret" not in caplog.text
 
 
