@@ -8,9 +8,11 @@ part of a snapshot like that of others.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from enum import Enum
 from types import FunctionType, ModuleType
 from typing import Any, Final
 
+from pycore.envs.attributes import bare_state
 from pycore.envs.stock import PLAIN
 from pycore.envs.subclasses import is_exact
 from pycore.frozen import Named
@@ -36,7 +38,7 @@ class Beside(Named):
 
 def standing_beside(classes: Iterable[type]) -> Beside:
     """What the modules of some classes, and modules and classes in them, have a name for; also in a list or dictionary
-    with a name, or in one in it."""
+    with a name, or in one in it, and in a member of an `Enum`."""
     beside = Beside({}, [])
     for names in _all_names(classes):
         for value in list(names.values()):
@@ -47,6 +49,9 @@ def standing_beside(classes: Iterable[type]) -> Beside:
 def _take(value: Any, depth: int, beside: Beside) -> None:
     """What is in a table, and in tables in it; of what is none, that itself."""
     kind: Any = type(value)
+    if depth and issubclass(kind, Enum):
+        for item in bare_state(value)[0].values():  # ``Piece.BAR.value``, and what a member has beside that
+            _take(item, depth - 1, beside)
     if not depth or (kind is not dict and kind not in _CONTAINERS):
         if not is_exact(kind):
             beside.found[id(value)] = value

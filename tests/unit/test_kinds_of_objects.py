@@ -12,6 +12,7 @@ import weakref
 from array import array
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
+from enum import Enum
 from functools import lru_cache, partial
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
@@ -414,6 +415,14 @@ class Tiles:
     ALL = {"floor": Tile("f")}  # noqa: RUF012
 
 
+class Pieces(Enum):
+    BAR = Tile("b")
+    GRAY = "g"
+
+    def __init__(self, value: Any) -> None:
+        self.tile = Tile("g") if value == "g" else value
+
+
 NOTHING = object()
 DOOR = Tile("d")
 KEYS = [Tile("k")]
@@ -422,8 +431,11 @@ LEVELS = [{"doors": (Tile("l"), [1, 2])}]
 
 @pytest.mark.parametrize(
     "find",
-    [lambda: DOOR, lambda: KEYS[0], lambda: Tiles.WALL, lambda: Tiles.ALL["floor"], lambda: LEVELS[0]["doors"][0]],
-    ids=["d", "k", "w", "f", "l"],
+    [
+        lambda: DOOR, lambda: KEYS[0], lambda: Tiles.WALL, lambda: Tiles.ALL["floor"], lambda: LEVELS[0]["doors"][0],
+        lambda: Pieces.BAR.value, lambda: Pieces.GRAY.tile,
+    ],
+    ids=["d", "k", "w", "f", "l", "b", "g"],
 )
 def test_what_a_module_or_class_has_a_name_for_stays_that_and_its_attributes_come_back(find: Any) -> None:
     """A game asks ``cell is WALL``."""
