@@ -16,7 +16,6 @@ from typing import Any, Protocol
 
 from pycore.envs.snapshots import PRIMITIVES, pickled, unpickled
 from pycore.envs.view import View
-from pycore.errors import EnvironmentUnfit
 
 __all__ = ["GetState", "OwnState", "SetState", "StateWay", "way_of"]
 
@@ -96,10 +95,8 @@ class OwnState:
 
 def way_of(view: View) -> StateWay:
     """The best way for an environment. Raises EnvironmentUnfit where there is none."""
+    # One of the two alone is most often something else: what a learner is shown of all, or what puts a body somewhere.
     obstacle = view.obstacle()
-    if obstacle is not None and obstacle.endswith("they belong together"):
-        # Half of a pair is a mistake, and to capture instead would hide it.
-        raise EnvironmentUnfit(obstacle)
     if obstacle is None and callable(getattr(view, "get_state", None)):
         name = "get_state" if view.functions is None else "functions"
         return OwnState(view, view.get_state, view.set_state, name)

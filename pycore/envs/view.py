@@ -165,7 +165,8 @@ class View:
     # --- the state ---
 
     def obstacle(self) -> str | None:
-        """Why `get_state` is missing or will refuse, though the environment has one; None where all is well."""
+        """Why `get_state` is missing or will refuse, though the environment has it or one of the two; None where all is
+        well."""
         if self.functions is not None:
             return None
         chain = chain_of(self.env)
@@ -173,7 +174,7 @@ class View:
         have = [name for name in pair if any(callable(getattr(layer, name, None)) for layer in chain)]
         if len(have) == 1:
             missing = pair[1 - pair.index(have[0])]
-            return f"{class_name(self.env)} has {have[0]}() and no {missing}(): they belong together"
+            return f"it has {have[0]}() and no {missing}()"
         for layer in chain[: state_layer(chain) or 0]:
             why = obstacle_in(layer)
             if why is not None:

@@ -804,13 +804,17 @@ def test_functions_come_before_capture_and_belong_together() -> None:
         ParallelEnvAdapter(Ring(), [0, 1], seed=1, get_state=get)
 
 
-def test_half_a_pair_is_refused_rather_than_captured() -> None:
-    class Half(Ring):
-        def get_state(self) -> Any:
-            return {}
+@pytest.mark.parametrize(("one", "other"), [("get_state", "set_state"), ("set_state", "get_state")])
+def test_one_of_the_pair_alone_is_something_else_and_attributes_are_captured(one: str, other: str) -> None:
+    """Games for learners have a `get_state` that gives what a critic sees, and it may want an agent."""
 
-    with pytest.raises(EnvironmentUnfit, match=r"Half has get_state\(\) and no set_state\(\)"):
-        ParallelEnvAdapter(Half(), [0, 1], seed=1)
+    def meant_otherwise(self: Any, agent: Any) -> Any:
+        raise AssertionError("nobody asks it")
+
+    adapter = ParallelEnvAdapter(type("Half", (Ring,), {one: meant_otherwise})(), [0, 1], seed=1)
+    assert adapter.state_way == "capture"
+    assert adapter.described().endswith(f"by capture of its attributes, since it has {one}() and no {other}()")
+    adapter.check(script=[[1, 0]] * 10)
 
 
 @pytest.mark.slow

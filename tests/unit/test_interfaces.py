@@ -548,7 +548,7 @@ def test_a_view_has_get_state_exactly_where_the_environment_has_both(make: Any) 
     half = as_parallel(type("Half", (make,), {"set_state": None})())
     assert not hasattr(half, "get_state")
     assert not hasattr(half, "set_state")
-    assert half.obstacle() == "Half has get_state() and no set_state(): they belong together"
+    assert half.obstacle() == "it has get_state() and no set_state()"
 
 
 def test_a_view_passes_on_what_it_does_not_know_and_adds_nothing_to_a_state() -> None:
