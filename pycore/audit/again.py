@@ -24,8 +24,9 @@ def main() -> None:
     job = json.load(sys.stdin)
     sys.path.insert(0, os.getcwd())
     given = Given(
-        load_factory(job["subject"]), tuple(job["players"]), job["frames"], job["seed"], job["space"], job["interface"]
-    )
+        load_factory(job["subject"]), tuple(job["players"]), job["frames"], job["seed"], job["space"], job["interface"],
+        settings=job["settings"],
+    )  # fmt: skip
     trial = Trial(given, Report(job["subject"]))
     trial.make()
     trial.actions()

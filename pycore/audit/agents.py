@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pycore.audit.findings import Finding
 from pycore.envs import ParallelEnvAdapter
 from pycore.errors import ConfigError
-from pycore.settings import MAX_SEATS
+from pycore.settings import MAX_SEATS, Settings
 from pycore.simulation import Simulation
+from pycore.spaces import space_of
 
-__all__ = ["finding_of_many", "own_adapter", "settings_of", "short", "spaces_of"]
+__all__ = ["finding_of_many", "own_adapter", "said_spaces", "settings_of", "short", "spaces_of"]
 
 
 def finding_of_many(adapter: ParallelEnvAdapter) -> Finding | None:
@@ -55,6 +56,21 @@ def spaces_of(adapter: ParallelEnvAdapter) -> list[Any]:
     return spaces
 
 
+def said_spaces(settings: Mapping[str, Any], count: int) -> list[Any]:
+    """The action spaces that a study says, by seat: a page sends no other actions. None where it says none, or that
+    anything is one. Raises ConfigError."""
+    name = "action_space"
+    seats = settings.get("seats", [])
+    if isinstance(seats, list) and all(isinstance(seat, dict) for seat in seats):
+        seats = [{name: seat[name]} if name in seat else {} for seat in seats]
+    own = Settings.of({"seats": seats, **({name: settings[name]} if name in settings else {})})
+    found = [own.of_seat(seat, name) for seat in range(count)]
+    said = [name in settings or (seat < len(seats) and name in seats[seat]) for seat in range(count)]
+    return [
+        space if there and space_of(space)["type"] != "any" else None for space, there in zip(found, said, strict=True)
+    ]
+
+
 def _space_of(env: Any, agent: Any) -> Any:
     """The action space of an agent, as the environment has it; None where it does not say."""
     space = getattr(env, "action_space", None)
@@ -72,7 +88,7 @@ def _space_of(env: Any, agent: Any) -> Any:
 def settings_of(spaces: list[dict[str, Any]], turns: bool) -> str:
     """What a study's settings say of actions, as JSON."""
     if turns:
-        spaces = [{"type": "optional", "space": space} for space in spaces]
+        spaces = [space if space["type"] == "optional" else {"type": "optional", "space": space} for space in spaces]
     if all(space == spaces[0] for space in spaces):
         return json.dumps({"action_space": spaces[0]})
     return json.dumps({"seats": [{"action_space": space} for space in spaces]})

@@ -13,6 +13,7 @@ import os
 import sys
 from typing import Any
 
+from pycore.audit.agents import said_spaces
 from pycore.audit.findings import Finding, Report
 from pycore.audit.stages import run
 from pycore.audit.trial import Given, Trial
@@ -56,6 +57,7 @@ def main() -> None:
             found = find_factory(given["subject"])
             # What is not there is a mistake in the call, for a policy as for the environment.
             own = given["settings"] or {}
+            said_spaces(own, 0)
             named = Settings.of({name: own[name] for name in PARTNERS if name in own})
             for of in [*named.policies.values(), *([] if named.stand_in is None else [named.stand_in])]:
                 if of.get("computed_by", COMPUTED_BY[0]) == COMPUTED_BY[0]:

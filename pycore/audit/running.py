@@ -41,9 +41,9 @@ def audit(
     """Audit the environment that `subject` (``module:factory`` or ``file.py:factory``) makes.
 
     `space` is the action space of every seat in its plain form, where the environment has none; `pyodide` is the folder
-    of a Pyodide in which the same actions are played under Node; `settings` are a study's, whose policies are tried,
-    with their files beside the environment's; `tell` is given the stage that begins; after `timeout` seconds the
-    audit is ended. Raises ConfigError where there is no such factory, or no such policy.
+    of a Pyodide in which the same actions are played under Node; `settings` are a study's, whose actions are played and
+    policies tried, with their files beside the environment's; `tell` is given the stage that begins; after `timeout`
+    seconds the audit is ended. Raises ConfigError where there is no such factory, or no such policy.
     """
     if pyodide is not None:
         needs(pyodide, subject)

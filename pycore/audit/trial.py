@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pycore.actions.codec import ActionCodec, action_codec
-from pycore.audit.agents import finding_of_many, own_adapter, settings_of, short, spaces_of
+from pycore.audit.agents import finding_of_many, own_adapter, said_spaces, settings_of, short, spaces_of
 from pycore.audit.comparison import Frame, decoded, fields_that_differ, rows_that_differ
 from pycore.audit.coverage import findings_of_coverage, findings_of_records
 from pycore.audit.drawing import findings_of_drawing
@@ -57,7 +57,7 @@ class Given(NamedTuple):
     pyodide: str | None = None
     """The folder of a Pyodide in which the same actions are played."""
     settings: dict[str, Any] | None = None
-    """A study's, of which the policies are tried."""
+    """A study's, which say what actions there are, and whose policies are tried."""
     folder: str | None = None
     """Where the files of policies are; None: they are imported."""
 
@@ -94,15 +94,18 @@ class Trial:
 
     def actions(self) -> None:
         """Find the action space of every seat, and whether its codec takes what its space samples."""
-        agents, said = self.adapter.agents, self.given.space
-        spaces = [said] * len(agents) if said is not None else spaces_of(self.adapter)
+        agents, given = self.adapter.agents, self.given.space
+        spaces = [given] * len(agents) if given is not None else said_spaces(self.given.settings or {}, len(agents))
+        if any(space is None for space in spaces):
+            own = spaces_of(self.adapter)
+            spaces = [own[seat] if space is None else space for seat, space in enumerate(spaces)]
         for seat, (agent, space) in enumerate(zip(agents, spaces, strict=True)):
             if space is None:
                 self._find(
                     "no_action_space",
                     "risk",
                     f"{agent!r} has no action space: the trial plays the numbers 0 to 5",
-                    "say which actions there are: --actions N, or a method action_space(agent)",
+                    "say which actions there are: a method action_space(agent), the study's settings, or --actions N",
                 )
                 space = {"type": "discrete", "n": 6}
             codec = action_codec(space)

@@ -37,7 +37,7 @@ COLOURS = {"crash": "bold red", "unfit": "bold red", "wrong": "red", "slow": "ye
 )  # fmt: skip
 @click.option(
     "--settings", type=click.Path(path_type=Path), metavar="FILE",
-    help=f"A study's settings, of which the policies are tried too; default: {STUDY} beside the environment.",
+    help=f"A study's settings: its actions are played, its policies tried; default: {STUDY} beside the environment.",
 )  # fmt: skip
 @click.option(
     "--timeout", default=600.0, show_default=True, type=Finite(min=0), help="Seconds after which it has hung."

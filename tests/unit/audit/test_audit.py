@@ -417,6 +417,28 @@ def test_players_are_chosen_and_actions_are_numbers_where_that_is_said() -> None
 
 
 @pytest.mark.slow
+def test_the_actions_that_a_study_says_are_those_that_are_played() -> None:
+    """A page sends no others: an environment that raises at a fourth one is no less fit where there are three."""
+    three, two = {"type": "discrete", "n": 3}, {"type": "discrete", "n": 2}
+    report = tried(audited.Unspoken, settings={"action_space": three, "seats": [{"name": "A"}, {"action_space": two}]})
+    assert report.facts["actions"] == ["discrete {'n': 3}", "discrete {'n': 2}"]
+    assert "no_action_space" not in {finding.code for finding in report.findings}
+    of_both = tried(audited.Fit).facts["actions"]
+    assert tried(audited.Fit, settings={"seats": [{"action_space": two}]}).facts["actions"] == [
+        "discrete {'n': 2}", of_both[1]
+    ]  # fmt: skip
+    assert tried(audited.Fit, settings={"action_space": {"type": "any"}}).facts["actions"] == of_both
+    assert tried(audited.Fit, settings={"action_space": two}, space=three).facts["actions"] == ["discrete {'n': 3}"] * 2
+    of_all = audit(f"{FILE}:Unspoken", frames=FRAMES, settings={"action_space": two})
+    assert of_all.facts["actions"] == ["discrete {'n': 2}"] * 2
+    assert not {"one_process", "two_processes", "rollbacks"} & {finding.code for finding in of_all.findings}
+    in_turns = json.loads(tried(audited.Turns).facts["settings"])
+    assert json.loads(tried(audited.Turns, settings=in_turns).facts["settings"]) == in_turns
+    with pytest.raises(ConfigError, match="action_space"):
+        audit(f"{FILE}:Fit", settings={"action_space": {"type": "discrete"}})
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "same"), [pytest.param("Fit", True, marks=pytest.mark.long), ("Waves", False)])
 def test_the_same_actions_are_played_in_pyodide(name: str, same: bool) -> None:
     """What differs is named with its field, and is no reason to refuse: players in browsers agree."""
