@@ -338,3 +338,11 @@ def with_returns(seed: int, seats: int | None = None) -> Schedule:
         grace=rng.choice([None, None, 8.0]), loading=round(rng.choice([0.0, rng.uniform(1.0, 7.0)]), 2),
         announces=not seed % 2,
     )  # fmt: skip
+
+
+def with_many_episodes(schedule: Schedule, seed: int) -> Schedule:
+    """The same in many short episodes, at any rate of frames: what happens meets their beginnings and ends."""
+    rng = random.Random(f"episodes {seed}")
+    fps = rng.choice([5, 30, 60, 120, 240])
+    steps = rng.choice([1, 2, 3, 7, 20])
+    return replace(schedule, fps=fps, steps=steps, episodes=rng.choice([5, 12, 25]) if fps > 5 or steps < 7 else 3)

@@ -3,7 +3,8 @@
 In one of four everybody stays, in one somebody goes, in one pages are loaded again one after the other, in one all but
 one at once; in every second of these two somebody goes besides. In an eighth of the schedules with
 loads alone a page is away for longer than a silence may last. With ``--returns`` whoever is interrupted is played for
-in every schedule, and comes back (`on_interrupt`). A schedule is its number: a violation is run again
+in every schedule, and comes back (`on_interrupt`). With ``--short`` all of it happens in many short episodes, at any
+rate of frames. A schedule is its number: a violation is run again
 alone with ``--from N --schedules 1``. With ``--state FILE`` a run that was interrupted goes on where it was, with what
 it counted, as long as neither the core nor the laws have changed since. Exit status 1 at any violation, 2 if it was
 stopped before the last schedule.
@@ -27,7 +28,7 @@ from typing import Any, NamedTuple
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from drawing import Schedule, seeded, with_reloads, with_returns  # noqa: E402
+from drawing import Schedule, seeded, with_many_episodes, with_reloads, with_returns  # noqa: E402
 from laws import Tally, faults  # noqa: E402
 from networks import play  # noqa: E402
 
@@ -49,10 +50,14 @@ class Found(NamedTuple):
 
 RETURNS = 1 << 32
 """From this number on whoever is interrupted is played for."""
+SHORT = 1 << 33
+"""From this number on there are many short episodes."""
 
 
 def schedule_of(number: int) -> Schedule:
     """The schedule with a number: everybody stays, somebody goes, a page is loaded again, or all pages but one are."""
+    if number >= SHORT:
+        return with_many_episodes(schedule_of(number - SHORT), number - SHORT)
     if number >= RETURNS:
         return with_returns(number - RETURNS)
     family = number % 4
@@ -187,13 +192,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--schedules", type=int, default=10_000, metavar="N", help="how many, with those of the state")
     parser.add_argument("--from", type=int, default=0, dest="first", metavar="N", help="number of the first schedule")
     parser.add_argument("--returns", action="store_true", help="who is interrupted is played for, and comes back")
+    parser.add_argument("--short", action="store_true", help="many short episodes, at any rate of frames")
     parser.add_argument("--seconds", type=float, default=None, metavar="S", help="stop after so many seconds")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes")
     parser.add_argument("--state", type=Path, default=None, metavar="FILE", help="where to go on, and what was counted")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write what happened there")
     given = parser.parse_args(argv)
 
-    given.first += RETURNS if given.returns else 0
+    given.first += (RETURNS if given.returns else 0) + (SHORT if given.short else 0)
     state = State(given.first, given.state)
     end = given.first + given.schedules
     parts = [range(at, min(at + AT_ONCE, end)) for at in range(state.next, end, AT_ONCE)]

@@ -274,10 +274,10 @@ def build(
 
 def to_the_end(schedule: Schedule) -> float:
     """How long all frames of a schedule may take, virtual seconds: they are played as slowly as by the slowest page, or
-    by a window of frames in each round trip through the server."""
+    by a window of frames in each round trip through the server; and at the end of an episode words go round."""
     of = settings_of(schedule)
     rate = min(schedule.fps, (of.prediction_window + of.input_delay) / (2 * schedule.conditions.server_delay + 0.2))
-    return 1.3 * schedule.episodes * schedule.steps / rate
+    return schedule.episodes * (1.3 * schedule.steps / rate + 4.0 * schedule.conditions.server_delay + 0.2)
 
 
 def patience(schedule: Schedule) -> float:

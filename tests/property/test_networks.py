@@ -114,6 +114,15 @@ def test_pages_that_are_loaded_again_return_over_fixed_seeds(at_once: bool) -> N
         assert fixed.seen["two were on the way back at once"] >= least, fixed.seen
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [long.SHORT, long.SHORT + long.RETURNS])
+def test_what_happens_between_many_short_episodes_breaks_no_law(first: int) -> None:
+    """There all are ready, hold, settle and return, most of the time."""
+    found = Tally()
+    assert [long.violations(number, found) for number in range(first, first + 4)] == [[]] * 4
+    assert found.runs == 4
+
+
 @pytest.mark.parametrize(
     "number",
     [
