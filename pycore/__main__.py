@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import codecs
+import io
+import json
 import sys
 
 from pycore.version import __version__
 
+ESCAPED = "pycore.escaped"
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    """What an encoding has no sign for, as JSON spells it: what is printed as JSON stays that."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
 
 def main() -> None:
     """Run the command line; without its dependencies, say how to get them."""
+    codecs.register_error(ESCAPED, _escaped)
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors=ESCAPED)  # a verdict must not be lost for a sign that a Windows file has not
     try:
         from pycore.cli import cli
     except ModuleNotFoundError as error:
