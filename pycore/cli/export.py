@@ -51,7 +51,8 @@ def export(
 
     FILES are records (trajectory-*.jsonl) and metrics (metrics-*.json) of any games. A folder stands for all of both in
     it; every folder in it is a game of its own, as `pycore data --out` writes them. The frames of a game are those of
-    its longest record; the records of the others are compared with it, and sessions.csv says what came of that.
+    its longest record, and of an episode of which another one has more, that one's; all are compared, and sessions.csv
+    says what came of that.
 
     Everything is written, or nothing is: a file that cannot be read, or that belongs to another game, is refused with
     its line and the reason. A folder of an earlier export is replaced, but for that of --psych-ds.

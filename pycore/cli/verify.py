@@ -48,7 +48,7 @@ def verify(
     one record only. desynced: rows or hashes differ. refused: a file cannot be read, or belongs to another game. Every
     reason stands below the line.
 
-    With --env the longest record is stepped again, and policies that every page computed are computed again, if their
+    With --env the records are stepped again, and policies that every page computed are computed again, if their
     files are beside the environment's.
 
     Exit status 0: all games are reconciled, and reproduced by environment and policies if one is given; 1: some are
@@ -132,7 +132,7 @@ def _answer(evidence: Evidence) -> Answer:
 
 
 def _step(evidence: Evidence, answer: Answer, found: Found, env: str, settings: Path | None) -> None:
-    """Step the longest record again; what comes of it goes into the answer."""
+    """Step the records again, of each episode the one that has most of it; what comes of it goes into the answer."""
     from pycore.export.files import open_record
     from pycore.export.partners import computed_for
     from pycore.export.stepping import settings_for, simulation_for
@@ -145,7 +145,7 @@ def _step(evidence: Evidence, answer: Answer, found: Found, env: str, settings: 
         chosen = settings_for(reading.header, settings, found.module, path.parent)
         simulation, codecs = simulation_for(reading.header, lambda: make_with(found.make, env), chosen.settings)
         computed = computed_for(reading.header, chosen, found, settings is not None, simulation)
-        items = tracked(reading, f"replaying {path.name}")
+        items = tracked(evidence.items(), f"replaying {path.name}")
         done = stepping.replay(items, simulation, codecs, partners=computed.partners)
     answer["notes"] = computed.notes
     if done.difference is None and chosen.doubt:

@@ -8,19 +8,19 @@ record only. `desynced`: rows or hashes differ. Whatever the name, every reason 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from pycore.export.books import REGULAR, not_received
 from pycore.export.files import GameFiles, open_record, player_of, read_about, read_metrics
 from pycore.export.seen import Seen, compare, open_experience
 from pycore.export.shapes import reports_of
-from pycore.records.agreement import Agreement, Held, NotOneGame, agree
+from pycore.records.agreement import Agreement, Held, NotOneGame, agree, joined
+from pycore.records.reader import RecordedEnd, RecordedFrame
 from pycore.settings import Settings
 
-REGULAR: Final = ("complete", "stop")
-"""Reasons of an end at which all that was sent had time to arrive."""
 DECIDED: Final = ("done", "max_steps", "stop")
 """Reasons of an episode's end that are the same for everybody."""
 
@@ -70,8 +70,13 @@ class Evidence:
 
     @property
     def frames(self) -> int:
-        """Frames of that record."""
-        return 0 if self.agreement is None else self.agreement.held[self.agreement.longest].rows
+        """Frames that the records have together."""
+        return 0 if self.agreement is None else self.agreement.together.rows
+
+    def items(self) -> Iterator[RecordedFrame | RecordedEnd]:
+        """Frames and ends, of each episode those of the record that has most of it."""
+        holders = [] if self.agreement is None else self.agreement.holders
+        return joined({name: open_record(self.records[name]) for name in holders}, holders)
 
 
 def evidence_of(files: GameFiles) -> Evidence:
@@ -173,19 +178,19 @@ def _judge_records(of: Evidence, agreement: Agreement) -> None:
         parting = agreement.parting
         one, other = named(parting.one, of.players), named(parting.other, of.players)
         of.desyncs.append(f"the records differ: {parting._replace(one=one, other=other)}")
-    longest = agreement.held[agreement.longest]
+    whole = agreement.together
     for name, held in agreement.held.items():
-        _judge_middle(of, name, held, longest)
-        if held.stops_at < longest.stops_at:
+        _judge_middle(of, name, held, whole)
+        if held.stops_at < whole.stops_at:
             episode, frame = held.stops_at
             of.lacks.append(
-                f"{named(name, of.players)} has {held.rows} of {longest.rows} frames, and nothing from episode "
+                f"{named(name, of.players)} has {held.rows} of {whole.rows} frames, and nothing from episode "
                 f"{episode}, frame {frame} on ({_ends(of)})"
             )
-    if not longest.whole:
-        of.lacks.append(f"{_broken_off(longest)} ({_ends(of)})")
-    elif _has_no_end(of, longest):
-        last = len(longest.lengths) - 1
+    if not whole.whole:
+        of.lacks.append(f"{_broken_off(whole)} ({_ends(of)})")
+    elif _has_no_end(of, whole):
+        last = len(whole.lengths) - 1
         of.lacks.append(f"the session was broken off behind episode {last} ({_ends(of)})")
     if 1 < len(of.people) > len(of.records):
         without = [player for player in of.people if player not in of.records]
@@ -196,7 +201,7 @@ def _judge_records(of: Evidence, agreement: Agreement) -> None:
 
 
 def _broken_off(held: Held) -> str:
-    """The first episode of a record that has no end."""
+    """The first episode that has no end."""
     if not held.lengths:
         return "no frame was recorded"
     episode = held.ended.index(False)
@@ -205,23 +210,23 @@ def _broken_off(held: Held) -> str:
     return f"episode {episode} was broken off after {held.lengths[episode]} frames"
 
 
-def _has_no_end(of: Evidence, longest: Held) -> bool:
+def _has_no_end(of: Evidence, whole: Held) -> bool:
     """Whether the session ended between two episodes, each of which is whole: as far as metrics say why it ended, that
     is no regular end for anybody, and there were more episodes to be played."""
     ends = [of.metrics[player]["end"] for player in of.people if player in of.metrics]
     reasons = [end["reason"] for end in ends if "reason" in end]
     asked = of.about["settings"].get("num_episodes", Settings.num_episodes) if of.about else math.inf
-    return bool(reasons) and not {*reasons} & {*REGULAR} and len(longest.lengths) != asked
+    return bool(reasons) and not {*reasons} & {*REGULAR} and len(whole.lengths) != asked
 
 
-def _judge_middle(of: Evidence, name: str, held: Held, longest: Held) -> None:
+def _judge_middle(of: Evidence, name: str, held: Held, whole: Held) -> None:
     """Whether a record that goes on has all of the episodes before."""
-    for episode, (length, most) in enumerate(zip(held.lengths[:-1], longest.lengths, strict=False)):
+    for episode, (length, most) in enumerate(zip(held.lengths[:-1], whole.lengths, strict=False)):
         if _was_away(of, name, episode):
             continue
         if length < most:
             what = f"{length} of {most} frames" if length else "nothing"
-        elif longest.ended[episode] and not held.ended[episode]:
+        elif whole.ended[episode] and not held.ended[episode]:
             what = "no end"
         else:
             continue
@@ -283,15 +288,15 @@ def _judge_metrics(of: Evidence) -> None:
             told = ", ".join(f"player {player}: {reason}" for player, reason in by_player.items())
             of.lacks.append(f"episode {episode} did not end alike ({told})")
     _judge_drops(of)
-    _judge_books(of)
+    of.lacks += not_received(of.metrics, of.people)
 
 
 def _is_told(of: Evidence, player: str, episode: int, length: int) -> bool:
     """Whether it is said already, or no wonder, that a record has so few frames of an episode that has no end in it."""
     agreement = of.agreement
     assert agreement is not None
-    lengths, longest = agreement.held[player].lengths, agreement.held[agreement.longest].lengths
-    goes_on = episode + 1 < len(lengths) and length < longest[episode]
+    lengths = agreement.held[player].lengths
+    goes_on = episode + 1 < len(lengths) and length < agreement.together.lengths[episode]
     return goes_on or _was_away(of, player, episode)
 
 
@@ -369,32 +374,3 @@ def _judge_stand_in(of: Evidence, gone: str, episode: Any, frame: Any) -> None:
             f"by the record player {gone} was gone from frame {stood.frame} of episode {stood.episode} on, and by the "
             f"metrics its last action is of frame {frame} in episode {episode}"
         )
-
-
-def _judge_books(of: Evidence) -> None:
-    """What was sent in total was received in total, where all ended regularly."""
-    metrics = of.metrics
-    if len(metrics) < 2 or set(metrics) != set(of.people):
-        return
-    if any(each["end"].get("reason") not in REGULAR or each.get("drops") for each in metrics.values()):
-        # What was on its way to or from somebody who is gone came by others, or not at all.
-        return
-    if any(each.get("load") or each.get("returns") for each in metrics.values()):
-        # What a page did before it was loaded again stands in no metrics any more.
-        return
-    sent = {player: _sum(each, "sentViaP2P", "sentViaSocketIO") for player, each in metrics.items()}
-    received = {player: _sum(each, "receivedViaP2P", "receivedViaSocketIO") for player, each in metrics.items()}
-    if len(metrics) == 2:
-        one, other = metrics
-        pairs = [(one, other), (other, one)]
-        of.lacks += [
-            f"player {a} sent {sent[a]} inputs, player {b} received {received[b]}"
-            for a, b in pairs if sent[a] != received[b]
-        ]  # fmt: skip
-    elif sum(sent.values()) != sum(received.values()):
-        of.lacks.append(f"{sum(sent.values())} inputs were sent, {sum(received.values())} received")
-
-
-def _sum(metrics: dict[str, Any], *names: str) -> int:
-    values = [metrics["inputs"].get(name) for name in names]
-    return sum(value for value in values if type(value) is int)

@@ -33,7 +33,7 @@ class Game:
     ) -> None:  # fmt: skip
         self.evidence = evidence
         self.items = items
-        """Of the longest record; they can be gone through once."""
+        """Of the records together; they can be gone through once."""
         self.subjects = subjects
         """By player."""
         self.judgement = judgement
@@ -230,7 +230,7 @@ def episodes(game: Game) -> Iterator[EpisodeRow]:
 
 
 def frames(game: Game) -> Iterator[FrameRow]:
-    """Every frame of the longest record, for every agent in it. Totals and final hashes come by the way."""
+    """Every frame of the records, for every agent in it. Totals and final hashes come by the way."""
     players = game.evidence.players
     known = set(players)
     gone: dict[str, str] = {}

@@ -48,7 +48,8 @@ SESSIONS: Final[Table[SessionRow]] = Table(
                lambda row: row.game.evidence.reasons),
         Column("record_frames", "integer", "frames", "frames of this player's record; empty where there is none",
                lambda row: None if (held := row.game.held(row.player)) is None else held.rows),
-        Column("exported_record", "boolean", "", "whether frames.csv has this player's record; it is the longest",
+        Column("exported_record", "boolean", "", "whether frames.csv has this player's record, the "
+               "longest one; of an episode of which another has more it has that one's",
                lambda row: row.player == row.game.evidence.longest),
         Column("end_reason", "text", "", "why the session ended for this player; empty: its metrics have no end",
                lambda row: row.at("end", "reason")),

@@ -29,7 +29,7 @@ def put_game(
     of: Evidence, items: Iterable[RecordedFrame | RecordedEnd], subjects: Mapping[str, str], out: Rows,
     rules: Sequence[Rule] | None = None,
 ) -> None:  # fmt: skip
-    """All rows of one game; `items` are those of its longest record, `subjects` names by player. `rules` exclude."""
+    """All rows of one game; `items` are those of its records together, `subjects` names by player. `rules` exclude."""
     judgement = None if rules is None else judge(rules, {player: measured(of, player) for player in of.people})
     game = Game(of, items, subjects, judgement)
     for name in sorted(out, key=lambda name: name != FIRST):

@@ -22,7 +22,6 @@ from pycore.export.cells import rows_to
 from pycore.export.columns import TABLES, dictionary
 from pycore.export.evidence import evidence_of
 from pycore.export.exclusions import Rule
-from pycore.export.files import open_record
 from pycore.export.pseudonyms import Pseudonyms, subjects_of
 from pycore.export.sources import Source
 from pycore.export.tables import put_game
@@ -113,8 +112,7 @@ def _tables(
                 subjects = subjects_of(source.about, pseudonyms)
                 items: Iterable[Any] = ()
                 if of.longest is not None:
-                    path = of.records[of.longest]
-                    items = watch(open_record(path), f"exporting {path.name}")
+                    items = watch(of.items(), f"exporting {of.records[of.longest].name}")
                 put_game(of, items, subjects, out, rules)
                 frames += of.frames
                 statuses[of.status] = statuses.get(of.status, 0) + 1

@@ -7,7 +7,8 @@ by side, one line of each at a time.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any, Final, NamedTuple
 
 from pycore.errors import UsageError
@@ -61,6 +62,10 @@ class Held(NamedTuple):
         """It has at least one episode, and the end of each."""
         return bool(self.ended) and all(self.ended)
 
+    def most_of(self, episode: int) -> tuple[int, bool]:
+        """The frames of an episode, and whether it has its end."""
+        return (self.lengths[episode], self.ended[episode]) if episode < len(self.lengths) else (0, False)
+
     @property
     def stops_at(self) -> tuple[int, int]:
         """Episode and frame from which on it has nothing."""
@@ -98,6 +103,22 @@ class Agreement(NamedTuple):
     def longest(self) -> str:
         """The record that has most; of equal ones the first."""
         return max(self.held, key=lambda name: (self.held[name].stops_at, self.held[name].rows))
+
+    @property
+    def holders(self) -> list[str]:
+        """By episode the record that has most of it, of equal ones the longest: who was away for whole episodes may
+        have been there to the end, and the others not."""
+        longest = self.longest
+        names = [longest, *(name for name in self.held if name != longest)]
+        episodes = range(max(len(held.lengths) for held in self.held.values()))
+        return [max(names, key=lambda name: self.held[name].most_of(episode)) for episode in episodes]
+
+    @property
+    def together(self) -> Held:
+        """What the records have together: of each episode what its holder has."""
+        most = [self.held[name].most_of(episode) for episode, name in enumerate(self.holders)]
+        lengths = tuple(length for length, _ in most)
+        return Held(sum(lengths), lengths, tuple(ended for _, ended in most))
 
     @property
     def identical(self) -> bool:
@@ -148,6 +169,17 @@ def side_by_side(readings: Mapping[str, Reading]) -> Iterator[dict[str, Recorded
         first = min(map(_place, items.values()))
         here = {name: items.pop(name) for name in tuple(readings) if name in items and _place(items[name]) == first}
         yield here
+
+
+def joined(readings: Mapping[str, Reading], holders: Sequence[str]) -> Iterator[RecordedFrame | RecordedEnd]:
+    """The frames and ends of a game, of each episode those of its holder, from records that were opened anew."""
+    episodes = {name: groupby(reading, lambda item: item.episode) for name, reading in readings.items()}
+    for episode, holder in enumerate(holders):
+        for number, items in episodes[holder]:
+            if number == episode:
+                yield from items
+            if number >= episode:
+                break
 
 
 class Absences:

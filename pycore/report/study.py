@@ -11,7 +11,6 @@ from typing import Any, Final, NamedTuple
 
 from pycore.export.evidence import Evidence, evidence_of
 from pycore.export.exclusions import Excluded, Judgement, Rule, judge
-from pycore.export.files import open_record
 from pycore.export.measures import Value, measured
 from pycore.export.pseudonyms import Pseudonyms, subjects_of
 from pycore.export.seen import open_experience
@@ -61,7 +60,7 @@ class Spread(NamedTuple):
 
 
 class Episode(NamedTuple):
-    """One episode, by the longest record."""
+    """One episode, by the record that has most of it."""
 
     frames: int
     whole: bool
@@ -124,7 +123,7 @@ class GameReport:
 
     @property
     def frames(self) -> int:
-        """Frames of the longest record."""
+        """Frames of the records together."""
         return sum(episode.frames for episode in self.episodes)
 
     @property
@@ -331,14 +330,13 @@ def _traffic(metrics: Mapping[str, Any]) -> dict[str, dict[str, int]]:
 
 
 def _episodes(of: Evidence, watch: Watch) -> list[Episode]:
-    """The episodes of the longest record."""
+    """The episodes of the records together."""
     if of.agreement is None or of.longest is None:
         return []
-    held = of.agreement.held[of.longest]
+    held = of.agreement.together
     rewards: list[dict[str, Any]] = [{} for _ in held.lengths]
     hashes = [int(ended) for ended in held.ended]
-    path = of.records[of.longest]
-    for item in watch(open_record(path), f"reading {path.name}"):
+    for item in watch(of.items(), f"reading {of.records[of.longest].name}"):
         if not isinstance(item, RecordedFrame):
             continue
         hashes[item.episode] += item.hash is not None

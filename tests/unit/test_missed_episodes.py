@@ -15,10 +15,12 @@ from pycore.cli import cli
 from pycore.events import CaughtUp
 from pycore.export.evidence import Evidence, evidence_of
 from pycore.export.files import games_of
+from pycore.export.sources import of_paths
 from pycore.records import Trajectory, export_session_metrics
 from pycore.records.pieces import Pieces
 from pycore.relay.games.uploads import Piece
 from pycore.relay.storage.store import DataStore
+from pycore.report.study import collect
 from pycore.testing import Conditions, Mesh, Standing
 from pycore.testing.happenings import Happenings
 from pycore.testing.pages import Page, Watcher
@@ -123,6 +125,25 @@ def test_who_was_away_for_whole_episodes_has_those_before_and_those_behind_them(
     assert (evidence.status, said.startswith("player 1 was away: from frame ")) == ("partial", True)
     tables = ["export", "--database", url, "--csv", str(tmp_path / "tables")]
     assert CliRunner().invoke(cli, tables).exit_code == 0
+
+
+def test_an_episode_that_the_longest_record_lacks_is_that_of_another_one(tmp_path: Path) -> None:
+    """Who was away for whole episodes was there to the end, and the other one's last rows never came. The tables had
+    none of those episodes, totals were of a part of one, and it was said that the game was broken off there."""
+    url = database(tmp_path, ["socket-down 1@2.2-5", "cut 0-1@2.2-5"], **PLAYED_FOR)
+    _, out, _ = written(tmp_path, url)
+    record = out / "trajectory-0.jsonl"
+    before = CliRunner().invoke(cli, ["export", str(out), "--csv", str(tmp_path / "before")])
+    record.write_text("".join(record.read_text().splitlines(keepends=True)[:-11]))
+    after = CliRunner().invoke(cli, ["export", str(out), "--csv", str(tmp_path / "after")])
+    assert (before.exit_code, after.exit_code) == (0, 0)
+    assert (tmp_path / "after" / "frames.csv").read_bytes() == (tmp_path / "before" / "frames.csv").read_bytes()
+    evidence = evidence_of(games_of([out])[0])
+    assert evidence.frames == 240
+    assert evidence.reasons[0].startswith("player 0 has 230 of 240 frames, and nothing from episode 7, frame 20 on")
+    assert not any("broken off" in reason for reason in evidence.reasons)
+    told = [episode.frames for episode in collect(of_paths([out])).games[0].episodes]
+    assert told == [30] * 8
 
 
 def test_of_an_episode_that_never_came_the_others_are_read_and_it_is_named(tmp_path: Path) -> None:
