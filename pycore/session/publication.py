@@ -159,13 +159,14 @@ class Publication:
         """Take confirmed frames out of the ring, up to this one."""
         frames = timeline.frames
         past = self.past
+        recent = None if past is None else past.recent
         plain = self._bare and not self.waiting
         for frame in range(self.collected + 1, upto + 1):
             slot = frame & frames.mask
             actions = frames.encoded[slot]
             result = frames.results[slot]
-            if past is not None:
-                past.recent += actions
+            if recent is not None:
+                recent += actions
             if plain and result is None and frame != self._next_hash:
                 # Nobody takes the frame, and there is nothing to it but the actions.
                 self._unhashed += actions
