@@ -12,6 +12,7 @@ from typing import Any
 
 from pycore.errors import described
 from pycore.policy import Outlook, Predictor
+from pycore.rollback.frames import Frames
 from pycore.rollback.seats import Seat
 from pycore.simulation import Contents, Observing, Resumable, Simulation
 
@@ -96,3 +97,18 @@ class Guessing:
         import copy
 
         return copy.deepcopy(self._contents.contents(self._simulation.save()))
+
+
+def guesses_of(frames: Frames, guessing: Guessing | None, lacking: int, frame: int) -> list[tuple[int, bytes, Any]]:
+    """Seat, encoded and decoded action for every seat whose bit is set, anchored at its last known frame. Nothing
+    `guessing`: it does that again."""
+    guesses = []
+    for seat in frames.seats_of[lacking]:
+        held = frames.held[seat]
+        slot = held & frames.mask
+        action = frames.actions[slot][seat]
+        encoded = frames.encoded[slot][seat]
+        if guessing is not None:
+            encoded, action = guessing.guess(seat, encoded, frame - held, frame)
+        guesses.append((seat, encoded, action))
+    return guesses

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pycore.rollback.frames import NOT_SAVED, Frames
 from pycore.rollback.mispredictions import RollbackEvents
-from pycore.rollback.prediction import Guessing
+from pycore.rollback.prediction import Guessing, guesses_of
 from pycore.rollback.seats import Seat
 from pycore.simulation import Simulation
 
@@ -200,9 +200,11 @@ class Timeline:
 
     def release(self, number: int, last: int) -> None:
         """Nobody plays a seat behind frame `last`: it has its default action, which no guess was, or a policy plays."""
-        seat, first, policies = self.seats[number], last + 1, self.policies
+        seat = self.seats[number]
+        first = last + 1
         wrong = self.frames.release(seat, last, self.current)
-        wrong = first if policies is not None and policies.take_over(seat, first) and first < self.current else wrong
+        if self.policies is not None and self.policies.take_over(seat, first) and first < self.current:
+            wrong = first
         if wrong is not None and (self.pending is None or wrong < self.pending):
             self.pending = wrong
 
@@ -322,7 +324,7 @@ class Timeline:
                         encoded[slot][seat] = guess
                         row[seat] = action
                     elif repeat and frames.alone[lacking] >= 0:
-                        # As `_guesses` has it, of the one seat.
+                        # As `guesses_of` has it, of the one seat.
                         alone = lacking
                         seat = frames.alone[lacking]
                         held = frames.held[seat] & mask
@@ -331,7 +333,7 @@ class Timeline:
                     else:
                         if lacking != several or not repeat:
                             several = lacking
-                            guesses = self._guesses(lacking, after - 1)
+                            guesses = guesses_of(frames, self.guessing, lacking, after - 1)
                         for other, other_guess, other_action in guesses:
                             encoded[slot][other] = other_guess
                             row[other] = other_action
@@ -379,21 +381,6 @@ class Timeline:
         if frame <= known:
             raise
         self.blocked_at = known
-
-    def _guesses(self, lacking: int, frame: int) -> list[tuple[int, bytes, Any]]:
-        """Seat, encoded and decoded action for every seat whose bit is set, anchored at its last known frame."""
-        frames = self.frames
-        mask = frames.mask
-        guesses = []
-        for seat in frames.seats_of[lacking]:
-            held = frames.held[seat]
-            slot = held & mask
-            action = frames.actions[slot][seat]
-            encoded = frames.encoded[slot][seat]
-            if self.guessing is not None:
-                encoded, action = self.guessing.guess(seat, encoded, frame - held, frame)
-            guesses.append((seat, encoded, action))
-        return guesses
 
     def state(self, frame: int) -> object:
         """State `frame`: of now for the current frame, or of the ring, which has those that are hashed."""
