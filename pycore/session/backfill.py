@@ -3,12 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
+from pycore.link.link import Link
 from pycore.rollback.timeline import Timeline
 from pycore.session.roster import Roster
 from pycore.session.settling import NOTHING, Held, Word, run_of
 from pycore.wire import datagram
 from pycore.wire.datagram import Run
+
+BACKFILL: Final = -1
+"""Stands for the number of a probe where a survivor lacks inputs of who is gone."""
+AGAIN_WITHIN: Final = 1.0
+"""Seconds after which what a survivor lacks is passed on again at the latest: all stand meanwhile, and a longer round
+trip may be one of an outage that is over."""
+
+
+class Backfill:
+    """Passes on what another survivor lacks of who is gone: the same again after a round trip at the earliest."""
+
+    __slots__ = ("_again_at", "_period", "_roster", "_timeline")
+
+    def __init__(self, timeline: Timeline, roster: Roster, period: float) -> None:
+        self._timeline = timeline
+        self._roster = roster
+        self._period = period
+        self._again_at: dict[tuple[int, bool], float] = {}
+        """When that is, by number, and by way: what went by another one may never come."""
+
+    def begin(self) -> None:
+        """It is another round, or another episode."""
+        self._again_at.clear()
+
+    def begin_anew(self, peer: int) -> None:
+        """Another load of a survivor's page is there, and has had nothing yet."""
+        for by_wire in (True, False):
+            self._again_at.pop((peer, by_wire), None)
+
+    def missing(
+        self, link: Link, own: Word, theirs: Word, words: Sequence[Word], now: float, room: int
+    ) -> tuple[list[Run], list[tuple[int, bytes]]]:
+        """What a survivor lacks by its word, and we hold by our `own`: inputs in at most `room` bytes, and READYs by
+        peer. `words` are those of all others."""
+        way = link.peer.number, link.healthy
+        if self._again_at.get(way, now) > now:
+            return [], []
+        runs = lacked(self._timeline, own, theirs, [own, *words], room)
+        for run in runs:
+            self._roster.gone[self._roster.owner(run.seat)].give(len(run.inputs))
+        lacking = own.ready & ~theirs.ready
+        gone = self._roster.gone.items()
+        readies = [(other, drop.link.peer.ready[own.episode]) for other, drop in gone if lacking >> other & 1]
+        if runs or readies:
+            self._again_at[way] = now + min(link.rtt or 0.0, AGAIN_WITHIN) + self._period
+        return runs, readies
 
 
 def held_of(timeline: Timeline, seats: Sequence[int]) -> dict[int, Held]:
@@ -22,21 +70,6 @@ def held_of(timeline: Timeline, seats: Sequence[int]) -> dict[int, Held]:
             mark = -1
         held[seat] = Held(mark, sum([1 << frame - mark - 1 for frame in frames.beyond(seat)]))
     return held
-
-
-def missing(
-    timeline: Timeline, roster: Roster, own: Word, theirs: Word, words: Sequence[Word], room: int
-) -> tuple[list[Run], list[tuple[int, bytes]]]:
-    """What another survivor lacks of who is gone, and we hold: inputs in at most `room` bytes, and READYs by peer.
-    `words` are those of the others."""
-    runs = lacked(timeline, own, theirs, [own, *words], room)
-    for run in runs:
-        roster.gone[roster.owner(run.seat)].give(len(run.inputs))
-    lacking = own.ready & ~theirs.ready
-    readies = [
-        (other, drop.link.peer.ready[own.episode]) for other, drop in roster.gone.items() if lacking >> other & 1
-    ]
-    return runs, readies
 
 
 def lacked(timeline: Timeline, own: Word, theirs: Word, words: Sequence[Word], room: int) -> list[Run]:

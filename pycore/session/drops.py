@@ -17,7 +17,7 @@ from typing import Final
 from pycore.events import PlayerGone
 from pycore.link.link import Link
 from pycore.rollback.timeline import MISPREDICTED, TAKEN, Timeline
-from pycore.session import backfill
+from pycore.session.backfill import BACKFILL, Backfill, held_of
 from pycore.session.comings import Comings
 from pycore.session.episode import Episode
 from pycore.session.identity import Identity
@@ -35,17 +35,14 @@ from pycore.settings import Settings
 from pycore.wire.datagram import Run
 
 BIT: Final = 1 << GONE
-AGAIN_WITHIN: Final = 1.0
-"""Seconds after which what a survivor lacks is passed on again at the latest: all stand meanwhile, and a longer round
-trip may be one of an outage that is over."""
 
 
 class Drops:
     """Drops, and settles what was dropped. `answers` are what the next packets answer, as `Packets` has them."""
 
     __slots__ = (
-        "_again_at", "_answers", "_asked", "_episode", "_hashes", "_journal", "_links", "_longest", "_me",
-        "_membership", "_on_drop", "_period", "_publication", "_reopens", "_roster", "_round", "_settled",
+        "_answers", "_asked", "_backfill", "_episode", "_hashes", "_journal", "_links", "_longest",
+        "_me", "_membership", "_on_drop", "_publication", "_reopens", "_roster", "_round", "_settled",
         "_timeline", "_vacancies", "comings", "dropped_by", "end_frame",
     )  # fmt: skip
 
@@ -76,9 +73,9 @@ class Drops:
         self._reopens = settings.reopens
         stand_in = "policy" if settings.stand_in is not None else "default_action"
         self._vacancies = Vacancies(timeline, publication, who.players, stand_in)
-        self._period = settings.period
         self._longest = settings.max_steps - 1
         self._round = Round()
+        self._backfill = Backfill(timeline, roster, settings.period)
         self.comings = Comings(
             roster, who, timeline, episode, publication, membership, journal, self._round, self._vacancies, settings
         )
@@ -86,8 +83,6 @@ class Drops:
         """In the running episode, of this round."""
         self._asked: set[int] = set()
         """Peers that want a word of ours although we have nothing more to say."""
-        self._again_at: dict[tuple[int, bool], float] = {}
-        """When what a peer lacks is passed on again, by number, and by way: what went by another one may never come."""
         self.dropped_by: Link | None = None
         """Who says that we are gone ourselves."""
         self.end_frame: int | None = None
@@ -118,8 +113,10 @@ class Drops:
     @property
     def end_session(self) -> bool:
         """Whether the session ends for who is gone: so it is set, or nobody else is left."""
-        alone = self._roster.players < 2 and not any(map(self.comings.may_return, self._roster.gone))
-        return bool(self._round.gone) and (self._on_drop == "end" or alone)
+        return bool(self._round.gone) and (
+            self._on_drop == "end"
+            or (self._roster.players < 2 and not any(map(self.comings.may_return, self._roster.gone)))
+        )
 
     @property
     def abandoned(self) -> bool:
@@ -135,9 +132,11 @@ class Drops:
     @property
     def ends_before(self) -> bool:
         """Whether the episode ends before its first frame, and all have settled so: who is over knows it of all."""
-        before = self.end_frame == -1 and self._settled is not None and self.end_session
-        over = any(link.peer.over and link.peer.reason == "player_left" for link in self._links)
-        return before and (over or self._round.all_settled(self._episode.number, self._roster.of_number))
+        if self.end_frame != -1 or self._settled is None or not self.end_session:
+            return False
+        if any(link.peer.over and link.peer.reason == "player_left" for link in self._links):
+            return True
+        return self._round.all_settled(self._episode.number, [link.peer.number for link in self._links])
 
     @property
     def ends(self) -> list[int]:
@@ -165,7 +164,7 @@ class Drops:
     def _unsettle(self) -> None:
         """It is another round, or another episode."""
         self._settled = None
-        self._again_at.clear()
+        self._backfill.begin()
         self._asked.clear()
         for link in self._links:
             link.speak(BIT)
@@ -229,7 +228,7 @@ class Drops:
         seats = self._roster.seats(self._round.gone)
         held = dict.fromkeys(seats, NOTHING)
         if self._episode.open:
-            held = backfill.held_of(self._timeline, seats)
+            held = held_of(self._timeline, seats)
         held |= {seat: Held(frame, 0) for seat, frame in self._vacancies.settled.items() if seat in held}
         held = self.comings.corrected(held)
         ready = sum([1 << number for number, drop in self._roster.gone.items() if episode in drop.link.peer.ready])
@@ -293,11 +292,13 @@ class Drops:
             self._apply(found)
 
     def _apply(self, found: Settled) -> None:
-        """From the settled frames on nobody plays these seats. For no frame at all they are not left."""
+        """From the settled frames on nobody plays these seats. Where the episode ends before its first frame they stay
+        as they are: without their inputs no frame becomes known."""
         timeline = self._timeline
         last = max([max(frame, timeline.seats[seat].delay - 1) for seat, frame in found.frames.items()], default=-1)
-        for seat, frame in () if self.end_session and last < 0 else found.frames.items():
-            self._vacancies.leave(seat, frame, self.comings.opened(self._roster.owner(seat)))
+        if last >= 0 or not self.end_session:
+            for seat, frame in found.frames.items():
+                self._vacancies.leave(seat, frame, self.comings.opened(self._roster.owner(seat)))
         episode = self._episode.number
         if self.end_frame is not None and any(link.peer.episode > episode for link in self._links):
             return  # Somebody has come to that end, with everybody's word: it stands.
@@ -319,26 +320,19 @@ class Drops:
     # -- passing on --------------------------------------------------------------------------------------------
 
     def missing(self, link: Link, now: float, room: int) -> tuple[list[Run], list[tuple[int, bytes]]]:
-        """What a survivor lacks of who is gone, and we have: inputs in at most `room` bytes, and READYs by peer. The
-        same is passed on again after a round trip at the earliest."""
-        number = link.peer.number
+        """What a survivor lacks of who is gone, and we have: `Backfill.missing`."""
         episode = self._episode.number
-        theirs = self._round.of(number, episode)
-        way = number, link.healthy
-        if theirs is None or theirs.settled or self._again_at.get(way, now) > now:
+        theirs = self._round.of(link.peer.number, episode)
+        if theirs is None or theirs.settled:
             return [], []
         words = [word for word in self._round.words.values() if word.episode == episode]
-        runs, readies = backfill.missing(self._timeline, self._roster, self._own(), theirs, words, room)
-        if runs or readies:
-            self._again_at[way] = now + min(link.rtt or 0.0, AGAIN_WITHIN) + self._period
-        return runs, readies
+        return self._backfill.missing(link, self._own(), theirs, words, now, room)
 
     def begin_anew(self, link: Link) -> None:
         """Another load of a survivor's page is there: what that holds it has to say itself."""
         number = link.peer.number
         self._round.forget(number)
-        for by_wire in (True, False):
-            self._again_at.pop((number, by_wire), None)
+        self._backfill.begin_anew(number)
         self._asked.discard(number)
         if self._round.begun:
             link.speak(BIT)
@@ -394,7 +388,3 @@ class Drops:
             if self._timeline.take(seat, frame, encoded, now, self._episode.number) in (TAKEN, MISPREDICTED):
                 drop.take()
         self._settle()
-
-
-BACKFILL: Final = -1
-"""Stands for the number of a probe where a survivor lacks inputs of who is gone."""

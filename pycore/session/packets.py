@@ -14,7 +14,8 @@ from pycore.link.flow import Flow
 from pycore.link.link import Link
 from pycore.link.paths import CONGESTED_BYTES
 from pycore.rollback.timeline import Timeline
-from pycore.session.drops import BACKFILL, Drops
+from pycore.session.backfill import BACKFILL
+from pycore.session.drops import Drops
 from pycore.session.episode import Episode
 from pycore.session.identity import Identity
 from pycore.session.journal import Journal
