@@ -7,12 +7,14 @@ part of a snapshot like that of others.
 
 from __future__ import annotations
 
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from types import FunctionType, ModuleType
+from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any, Final
 
 from pycore.envs.attributes import bare_state
+from pycore.envs.holding import held_by
 from pycore.envs.stock import PLAIN
 from pycore.envs.subclasses import is_exact
 from pycore.frozen import Named
@@ -21,8 +23,7 @@ __all__ = ["Beside", "standing_beside"]
 
 DEEPEST: Final = 4
 """Tables within tables."""
-_CONTAINERS: Final = frozenset({list, tuple, set, frozenset})
-_GROWING: Final = frozenset({list, dict, set})
+_GROWING: Final = frozenset({list, dict, set, deque, OrderedDict, defaultdict})
 
 
 class Beside(Named):
@@ -37,8 +38,8 @@ class Beside(Named):
 
 
 def standing_beside(classes: Iterable[type]) -> Beside:
-    """What the modules of some classes, and modules and classes in them, have a name for; also in a list or dictionary
-    with a name, or in one in it, and in a member of an `Enum`."""
+    """What the modules of some classes, and modules and classes in them, have a name for; also in a table with a name,
+    or in one in it, and in a member of an `Enum`, a frozen dataclass or a `SimpleNamespace`."""
     beside = Beside({}, [])
     for names in _all_names(classes):
         for value in list(names.values()):
@@ -47,21 +48,29 @@ def standing_beside(classes: Iterable[type]) -> Beside:
 
 
 def _take(value: Any, depth: int, beside: Beside) -> None:
-    """What is in a table, and in tables in it; of what is none, that itself."""
+    """That itself, and what is in it where it is a table, or a constant with attributes."""
     kind: Any = type(value)
-    if depth and issubclass(kind, Enum):
-        for item in bare_state(value)[0].values():  # ``Piece.BAR.value``, and what a member has beside that
-            _take(item, depth - 1, beside)
-    if not depth or (kind is not dict and kind not in _CONTAINERS):
-        if not is_exact(kind):
-            beside.found[id(value)] = value
+    if not is_exact(kind):
+        beside.found[id(value)] = value
+    if not depth:
         return
-    before = len(beside.found)
-    inside = [*value.values()] if kind is dict else [*value]
-    for item in () if PLAIN.issuperset(map(type, inside)) else inside:
-        _take(item, depth - 1, beside)
+    before, inside = len(beside.found), held_by(value)
+    for item in inside:
+        if type(item) not in PLAIN:
+            _take(item, depth - 1, beside)
     if kind in _GROWING and (not inside or len(beside.found) > before):
         beside.tables.append(value)
+    if _is_constant(kind):
+        tables = len(beside.tables)
+        for part in (part for each in bare_state(value) for part in each.values()):
+            _take(part, depth - 1, beside)
+        del beside.tables[tables:]
+
+
+def _is_constant(kind: Any) -> bool:
+    """Whether what an object has for attributes is there for good, as ``Piece.BAR.value``. A world's comes and goes."""
+    frozen = getattr(vars(kind).get("__dataclass_params__"), "frozen", False)
+    return frozen or kind is SimpleNamespace or issubclass(kind, Enum)
 
 
 def _all_names(classes: Iterable[type]) -> Iterator[dict[str, Any]]:

@@ -8,15 +8,14 @@ leads no further: a hash may ask for it while a dictionary is filled.
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import ModuleType
 from typing import Any, Final
 
 from pycore.envs.attributes import bare_state, put_state
-from pycore.envs.closures import cells_of
 from pycore.envs.hashed import has_own_hash, leads_nowhere
+from pycore.envs.holding import HOLDING, held_by
 from pycore.envs.stock import PLAIN
 from pycore.envs.subclasses import Reduce, is_all_attributes, is_exact
 
@@ -25,7 +24,6 @@ __all__ = ["Waiting", "are_many", "may_wait", "put_waiting"]
 MANY: Final = 1000
 """Objects among which there may be a chain that is too long for a browser: its stack ends with the page, and Python is
 not told. Nine hundred cells that know each other were not."""
-_HOLDING: Final[tuple[Any, ...]] = (list, tuple, set, frozenset, deque)
 
 
 def are_many(states: Iterable[Any]) -> bool:
@@ -38,30 +36,13 @@ def are_many(states: Iterable[Any]) -> bool:
         if id(value) in seen or issubclass(kind, (type, ModuleType)):
             continue
         seen.add(id(value))
-        parts = _held_by(value)
-        if kind is not dict and kind not in _HOLDING:
+        parts = held_by(value)
+        if kind is not dict and kind not in HOLDING:
             attributes, slots = bare_state(value)
             parts += [*attributes.values(), *slots.values()]
             count += 1
         waiting += [part for part in parts if type(part) not in PLAIN]
     return count > MANY
-
-
-def _held_by(value: Any) -> list[Any]:
-    """What lies in an object beside its attributes, as far as there may be many: no code of its class is asked."""
-    kind = type(value)
-    if issubclass(kind, dict):
-        return [*dict.keys(value), *dict.values(value)]
-    for base in _HOLDING:
-        if issubclass(kind, base):
-            return list(base.__iter__(value))
-    if kind in (MethodType, BuiltinFunctionType):
-        return [value.__self__]
-    if kind is FunctionType:
-        return list(cells_of(value).values())
-    numpy = sys.modules.get("numpy")
-    is_array = numpy is not None and issubclass(kind, numpy.ndarray)
-    return value.ravel().tolist() if is_array and value.dtype.hasobject else []
 
 
 def may_wait(kind: type) -> bool:

@@ -12,6 +12,7 @@ import weakref
 from array import array
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache, partial
 from types import MappingProxyType, SimpleNamespace
@@ -423,19 +424,42 @@ class Pieces(Enum):
         self.tile = Tile("g") if value == "g" else value
 
 
+class Pair(typing.NamedTuple):
+    one: Tile
+
+
+@dataclass(frozen=True)
+class Theme:
+    tile: Tile
+
+
+def only(tile: Tile) -> Callable[[], Tile]:
+    return lambda: tile
+
+
 NOTHING = object()
 DOOR = Tile("d")
 KEYS = [Tile("k")]
 LEVELS = [{"doors": (Tile("l"), [1, 2])}]
+PAIR = Pair(Tile("p"))
+COSTS = {Tile("c"): 1}
+ORDERED = OrderedDict(one=Tile("o"))
+QUEUE = deque([Tile("q")])
+READ_ONLY = MappingProxyType({"one": Tile("r")})
+SPACE = SimpleNamespace(one=Tile("s"))
+THEME = Theme(Tile("t"))
+UNIQUE = only(Tile("u"))
 
 
 @pytest.mark.parametrize(
     "find",
     [
         lambda: DOOR, lambda: KEYS[0], lambda: Tiles.WALL, lambda: Tiles.ALL["floor"], lambda: LEVELS[0]["doors"][0],
-        lambda: Pieces.BAR.value, lambda: Pieces.GRAY.tile,
+        lambda: Pieces.BAR.value, lambda: Pieces.GRAY.tile, lambda: PAIR.one, lambda: next(iter(COSTS)),
+        lambda: ORDERED["one"], lambda: QUEUE[0], lambda: READ_ONLY["one"], lambda: SPACE.one, lambda: THEME.tile,
+        UNIQUE,
     ],
-    ids=["d", "k", "w", "f", "l", "b", "g"],
+    ids=["d", "k", "w", "f", "l", "b", "g", "p", "c", "o", "q", "r", "s", "t", "u"],
 )
 def test_what_a_module_or_class_has_a_name_for_stays_that_and_its_attributes_come_back(find: Any) -> None:
     """A game asks ``cell is WALL``."""
