@@ -16,7 +16,8 @@ from pycore.link.link import Link
 from pycore.rollback.frames import NOT_SAVED
 from pycore.rollback.mispredictions import _EVENT, RollbackEvents
 from pycore.rollback.timeline import Timeline
-from pycore.session.session import LATE_TICKS, Session
+from pycore.session.moments import LATE_TICKS
+from pycore.session.session import Session
 from pycore.settings import Settings
 from pycore.wire import datagram
 

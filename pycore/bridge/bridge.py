@@ -20,6 +20,7 @@ from pycore.bridge.companion import Alone, Companion
 from pycore.bridge.connections import Connections
 from pycore.bridge.figures import Figures
 from pycore.bridge.game import Game, simulation_of
+from pycore.bridge.news import joined
 from pycore.bridge.refusals import Refusals
 from pycore.bridge.returns import Returns, again
 from pycore.bridge.seats import looks_of, who_left
@@ -97,12 +98,14 @@ class Bridge:
         self.seat_of = {str(player): seat for seat, player in enumerate(session.players)}
         self.now = game.now  # of the last call
         self._journal = session.journal
-        self._links, self.link_count = session.links, len(session.links)
+        self._links = session.links
+        self.link_count = len(self._links)
         self._index_of = {link.seat: index for index, link in enumerate(self._links)}
         self._in = Inbox(self.link_count)
         self._streams = self._in.streams
         self._out = Outbox()
-        self.inbox, self.outbox = self._in.data, self._out.data
+        self.inbox = self._in.data
+        self.outbox = self._out.data
         self._connections = Connections(game, session, self._out)
         self._companion: Companion = Alone() if companion is None else companion
         self._owned = owned
@@ -297,20 +300,11 @@ class Bridge:
                 self.emit(*payload)
 
     def _put_all_news(self) -> None:
-        """Lines of the log that belong together cross as one: a rollback may have ten."""
-        lines: list[str] = []
-        level = ""
-        for event in self.session.news():
-            if lines and not (isinstance(event, Log) and event.level == level):
-                self.log("\n".join(lines), level)
-                lines.clear()
+        for event in joined(self.session.news()):
             if isinstance(event, Log):
-                level = event.level
-                lines.append(event.text)
+                self.log(event.text, event.level)
             else:
                 self._put_event(event)
-        if lines:
-            self.log("\n".join(lines), level)
 
     def _put_event(self, event: News) -> None:
         news = {"news": event.news, **event.as_dict(), **again(event, self.session)}

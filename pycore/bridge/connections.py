@@ -17,6 +17,7 @@ from pycore.values.json import to_json
 
 LOOK_INTERVAL: Final = 0.1
 AT_ONCE: Final = -1e9
+"""A time that has always come."""
 CLOSED_THERE: Final = 12
 """SCTP's cause "user-initiated abort": the peer has closed the connection, which Chromium calls an error."""
 
@@ -37,7 +38,8 @@ class Connections:
         self._loads = [0] * len(self._links)
         """How often the page of each link's peer was loaded again, as far as its connection goes."""
         self._due_at = self.look_at = game.now + LOOK_INTERVAL
-        """When something is due; at once, where something was said that may have an answer."""
+        """From when on a poll has something to look at: from when it is due, or at once, where something was said that
+        may have an answer."""
 
     def happened(self, data: dict[str, Any], came: float) -> None:
         """The browser says what a connection did. Raises what reading it raises, or IndexError."""
@@ -95,11 +97,10 @@ class Connections:
     def look(self, now: float, channels: tuple[int, ...], connected: bool, over: bool) -> None:
         """Have what is due, and what was said, answered. Called in a poll from `look_at` on."""
         stirred = self.look_at == AT_ONCE
-        due = now >= self._due_at
-        if due:
+        due = now >= self._due_at and not over
+        if now >= self._due_at:
             self._due_at = now + LOOK_INTERVAL
         self.look_at = self._due_at
-        due = due and not over
         if not due and not stirred:
             return
         for index, negotiator in enumerate(self._negotiators):

@@ -80,7 +80,7 @@ class Roster:
     """The peers of one session, the own one left out."""
 
     __slots__ = (
-        "_least", "_place", "_plays", "everybody", "gone", "links", "of_everybody", "of_number", "of_seat",
+        "_least", "_me", "_place", "_plays", "everybody", "gone", "links", "of_everybody", "of_number", "of_seat",
         "seats_of",
     )  # fmt: skip
 
@@ -99,6 +99,7 @@ class Roster:
         self.gone: dict[int, Departure] = {}
         """Who is not, by number, in the order in which they went."""
         self._place = {link.peer.number: index for index, link in enumerate(links)}
+        self._me = who.me
         self._plays = int(bool(who.own))
         self._least = GROUP - reopens
 
@@ -121,6 +122,14 @@ class Roster:
         self.of_number[number] = link
         for seat in link.peer.seats:
             self.of_seat[seat] = link
+
+    def link_to(self, peer: int) -> Link:
+        """The link to a peer, gone or not. Raises UsageError for the own one and for one that does not exist."""
+        try:
+            return self.of_everybody[peer]
+        except KeyError:
+            peers = len(self.everybody) + 1
+            raise UsageError(f"there is no link to {peer!r} from {self._me} among {peers} peers") from None
 
     def seats(self, peers: int) -> list[int]:
         """The seats of these peers, a bit each, ascending."""

@@ -14,11 +14,10 @@ Whatever happens, every session ends by itself, with a reason: silence is bounde
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import inf, isfinite
-from typing import Any, Final
+from math import inf
+from typing import Any
 
 from pycore.duties import P2P, SOCKETIO, Output
-from pycore.errors import UsageError
 from pycore.events import EpisodeEnded, Event, Log, PathChanged
 from pycore.link.kinds import Kinds
 from pycore.link.link import Link
@@ -26,16 +25,12 @@ from pycore.policy import Policy, Predictor
 from pycore.session import parts
 from pycore.session.confirmed import Sink
 from pycore.session.identity import NO_POLICIES, Identity, incarnation_of, policies_of, stand_in_of
+from pycore.session.moments import LATE_TICKS, check_time, check_wall, gone_on
 from pycore.session.phases import DONE, FAILED
 from pycore.session.roster import Departure
 from pycore.settings import Settings
 from pycore.simulation import Simulation
 from pycore.version import __version__
-
-LATE_TICKS: Final = 6
-"""Of a pause of our own, what is longer than this is excused: it was we who did not listen."""
-BACKWARDS: Final = 1.0
-"""Seconds by which a clock may run backwards without being one that was set anew."""
 
 
 class Session:
@@ -45,7 +40,8 @@ class Session:
     each peer owns. `seed` is the game's, which all must share; `wall_ms` the wall time at `now`; `incarnation` a number
     that another load of the same page would not have (default: made of the two times). `sinks` take what is confirmed;
     `policies` are those of the settings that every peer computes, by player, `stand_in` is what plays on for who is
-    gone. Raises ConfigError and ActionError for settings that do not fit."""
+    gone. Raises ConfigError and ActionError for settings that do not fit, UsageError for what is no time.
+    """
 
     __slots__ = (
         "_course", "_encode", "_identity", "_intake", "_late", "_link_of", "_parts", "_polled_at",
@@ -72,6 +68,8 @@ class Session:
         load: int = 0,
         stand_in: Policy | None = None,
     ) -> None:
+        check_time(now)
+        check_wall(wall_ms)
         number = incarnation_of(wall_ms, now, load) if incarnation is None else incarnation
         computed, after = policies_of(settings, players, policies), stand_in_of(settings, stand_in)
         identity = Identity(game_id, players, me, peers, number, computed, settings.computed(players, "one"))
@@ -117,7 +115,9 @@ class Session:
 
     def receive(self, peer: int, data: bytes, now: float, path: str = P2P) -> None:
         """A packet of that peer arrived at `now`, by the channel or as a signal through the server."""
-        now = shifted if self._polled_at <= (shifted := now + self._shift) < inf else self._behind(shifted)
+        now += self._shift
+        if not self._polled_at <= now < inf:
+            now = self._behind(now)
         link = self._link_of.get(peer)
         if link is None:
             self._intake.receive_of_gone(self.link_to(peer), data, now, path)
@@ -166,8 +166,9 @@ class Session:
 
     def player_back(self, peer: int, now: float) -> None:
         """The server has a socket of that peer again."""
-        self._parts.over.back(self.link_to(peer))
-        self._parts.membership.back(self.link_to(peer), self._time(now))
+        link, now = self.link_to(peer), self._time(now)
+        self._parts.over.back(link)
+        self._parts.membership.back(link, now)
 
     @property
     def catching_up(self) -> tuple[int, int] | None:
@@ -191,6 +192,7 @@ class Session:
 
     def set_wall_ms(self, now: float, wall_ms: float) -> None:
         """The wall time, read anew after a pause; it counts from `now` on. A monotonic clock may have stood still."""
+        check_wall(wall_ms)
         self.journal.set_wall(self._time(now), wall_ms)
 
     def propose_input_delay(self, frames: int, seat: int | None = None) -> None:
@@ -215,6 +217,7 @@ class Session:
         streams: Sequence[int] = (),
     ) -> list[Output]:  # fmt: skip
         """Decide paths, dispatch the local action and whatever else is due; returns what has to be sent.
+
         `action` is the own seat's, or a sequence of actions by own seat where there are several (nothing: None).
         `channels` says per link (in order of peers, without the own) how many bytes its channel has buffered, or
         CHANNEL_NEVER, CHANNEL_CLOSED, CHANNEL_FAILED; `streams` says it of the reliable one. Raises ActionError: then
@@ -236,7 +239,8 @@ class Session:
         """Roll back if a prediction was wrong, step one frame unless stalled, publish what is confirmed.
 
         What the simulation or a sink raises comes out, of a step only in a frame of which everybody's input is known;
-        the session is over then. Returns STEPPED, RESIMULATED, STALLED, ON_HOLD, OVER together."""
+        the session is over then. Returns STEPPED, RESIMULATED, STALLED, ON_HOLD, OVER together.
+        """
         now += self._shift
         return self.ticks.advance(now if self._polled_at <= now < inf else self._behind(now))
 
@@ -246,14 +250,10 @@ class Session:
         return now if self._polled_at <= now < inf else self._behind(now)
 
     def _behind(self, now: float) -> float:
-        """A moment before the last poll: far before it, the clock was set back. Raises UsageError for no moment."""
-        polled = self._polled_at
-        if not isfinite(now):
-            raise UsageError(f"the time is {now!r}; it must be a number of seconds")
-        if now >= polled - BACKWARDS:
-            return now
-        self._shift += polled - now
-        return polled
+        """The same of one that lies before the last poll. Raises UsageError for what is no time."""
+        moment = gone_on(now, self._polled_at)
+        self._shift += moment - now
+        return moment
 
     # -- what can be read ---------------------------------------------------------------------------------------
 
@@ -394,7 +394,4 @@ class Session:
 
     def link_to(self, peer: int) -> Link:
         """The link to a remote peer. Raises UsageError for the own one and for one that does not exist."""
-        try:
-            return self._parts.roster.of_everybody[peer]
-        except KeyError:
-            raise UsageError(f"there is no link to {peer!r} from {self.me} among {len(self.links) + 1} peers") from None
+        return self._parts.roster.link_to(peer)

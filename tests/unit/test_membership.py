@@ -13,9 +13,11 @@ from pycore.errors import UsageError
 from pycore.events import EpisodeEnded, PathChanged, PeerStatus, SessionEnded
 from pycore.link.link import HICCUPS_MOST
 from pycore.session.membership import WORD_BELIEVED
+from pycore.session.moments import LATE_TICKS
 from pycore.session.phases import BETWEEN, CONNECTING, DONE, HOLDING, PLAYING, READYING
-from pycore.session.session import LATE_TICKS
+from pycore.session.session import Session
 from pycore.session.vigil import Vigil
+from pycore.testing import Walk
 from pycore.wire import probe
 
 LONG = settings(max_steps=5000)
@@ -157,11 +159,19 @@ def test_what_is_no_time_is_refused_and_moves_nothing(time: float) -> None:
     """Once handed in, no later moment came after it: every poll raised, elsewhere, and the session never ended."""
     table = playing()
     one = table[0]
+    begun: dict[str, Any] = {
+        "simulation": Walk(2), "settings": settings(), "game_id": "g", "players": [1, 2], "me": 0, "now": 0.0,
+        "wall_ms": 0.0,
+    }  # fmt: skip
     for call in (
         lambda: one.poll(time, 0, [0]), lambda: one.advance(time), lambda: one.receive(1, b"", time),
         lambda: one.player_left(1, time), lambda: one.request_stop(time), lambda: one.abort(time, "error", "it broke"),
+        lambda: one.player_back(1, time), lambda: Session(**{**begun, "now": time}),
     ):  # fmt: skip
         with pytest.raises(UsageError, match=r"the time is -?(nan|inf); it must be a number of seconds"):
+            call()
+    for call in (lambda: one.set_wall_ms(table.now, time), lambda: Session(**{**begun, "wall_ms": time})):
+        with pytest.raises(UsageError, match=r"the wall time is -?(nan|inf); it must be a number of milliseconds"):
             call()
     table.ticks(20)
     assert [session.phase for session in table.sessions] == [PLAYING, PLAYING]
