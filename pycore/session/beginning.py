@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from pycore.costs import Costs
 from pycore.duties import CHANNEL_UNABLE
 from pycore.errors import ConfigError, DecodeError
 from pycore.link.link import Link
@@ -190,9 +189,10 @@ class Beginning:
         self._course.finish(now, "p2p_timeout", text, FAILED)
 
     @property
-    def costs(self) -> Costs | None:
-        """What the simulation takes here, where that was measured."""
-        return self._pacing.costs
+    def seconds_each(self) -> float:
+        """What a frame takes here that is stepped again; 0.0 where that was not measured."""
+        costs = self._pacing.costs
+        return 0.0 if costs is None else costs.step + costs.save
 
     def coming(self) -> tuple[int, ...]:
         """The input delays of the running episode, or of the one that begins next, by seat."""

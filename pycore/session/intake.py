@@ -27,7 +27,7 @@ from pycore.session.timesync import UNITS, TimeSync
 from pycore.session.topics.over import Over, number_of
 from pycore.session.topics.returns import load_of
 from pycore.session.topics.status import Status
-from pycore.session.topics.topic import GONE, OVER, READY, RETURN, Arrival, Topic
+from pycore.session.topics.topic import GONE, OVER, READY, RETURN, STATUS, Arrival, Topic
 from pycore.session.welcomes import Welcomes
 from pycore.wire import datagram, probe, version1
 from pycore.wire.datagram import Run
@@ -290,6 +290,9 @@ class Intake:
         path: str,
     ) -> None:
         """We return: of a packet counts only who is there, ready, gone or over, until we have what was played."""
+        marks = [payload for kind, payload in blocks if kind == STATUS]
+        for payload in marks:
+            self._status.check(payload)
         blocks = [block for block in blocks if block[0] in MEANWHILE]
         if self._reopens:
             # That the load before was dropped is no news: this one comes back.
@@ -304,7 +307,8 @@ class Intake:
         (link.paths.wire if path == P2P else link.paths.socket).hear(now)
         if number > peer.episode:
             peer.entered(number)
-        peer.said_status(RETURNING if returns else 0)
+        # Who returns as well, and has our account, asks us no more, and says in every packet what it does.
+        peer.said_status(RETURNING if returns or any(mark[0] & RETURNING for mark in marks) else 0)
         self._take_blocks(link, blocks, Arrival(number, self._episode.number, False, path == SOCKETIO, now))
 
     def _take_stranger(self, link: Link, flow: Flow, now: float, blocks: Sequence[tuple[int, bytes]] = ()) -> None:

@@ -176,21 +176,26 @@ class Returning:
         if over is not None and not self._waits_to_judge(over):
             self._see_over(over, now)
             return
-        told = [self._accounts[link] for link in links if link in self._accounts and not self._is_old(link)]
-        telling = [of for of in told if not of.returning]
+        told = {link: of for link, of in self._accounts.items() if link in links and not self._is_old(link)}
+        telling = [of for of in told.values() if not of.returning]
         if self._begun:
             self._aim(telling)
         elif len(told) == len(links) and telling:
             self._begin(max([account.episode for account in telling]), now)
         self._choose(now)
         waited = now - self._course.since
-        # Where one is missing, the others decide about it first.
+        late = not self._begun and self._settings.reopens and waited > LOAD_AGAIN
+        # Where one is missing, the others decide about it first. Who is over tells nothing more, but that the game is.
+        missing = [link for link in links if link not in told and not link.peer.over]
+        finished = next((link for link in self._roster.links if link.peer.over and link.peer.reason in FINISHED), None)
         patience = self._settings.ready_timeout + (2 * UNDECIDED if self._roster.group else 0.0)
         if not self._roster.links and self._lacks:
             self._give_up(now, "nobody is left who knows what was played")
-        elif not self._begun and waited > ALL_RETURN and len(told) == len(links) and not telling:
+        elif late and finished is not None and not telling:
+            self._see_over(finished, now)
+        elif not self._begun and waited > ALL_RETURN and not missing and not telling:
             self._give_up(now, "everybody's page was loaded again, so that nobody knows what was played")
-        elif not self._begun and self._settings.reopens and waited > LOAD_AGAIN and (telling or len(told) < len(links)):
+        elif late and (telling or missing):
             self._load_again(now, f"nobody takes this page in within {waited:.0f} s")
         elif not self._begun and waited > patience:
             self._give_up(now, f"nobody said within {waited:.0f} s how the game stands")
@@ -268,12 +273,10 @@ class Returning:
             self.leave()
             return
         self._target = max([of.confirmed for of in accounts])
-        costs = self._beginning.costs
-        if costs is not None:
-            takes = (self._target + 1) * (costs.step + costs.save)
-            if takes > self._settings.catch_up_within:
-                self._give_up(now, f"what was played would take {takes:.0f} s to be stepped again")
-                return
+        takes = (self._target + 1) * self._beginning.seconds_each
+        if takes > self._settings.catch_up_within:
+            self._give_up(now, f"what was played would take {takes:.0f} s to be stepped again")
+            return
         self._begun = True
         self._drops.comings.told()
         for earlier, (frames, reason) in enumerate(accounts[0].ended):
@@ -304,8 +307,7 @@ class Returning:
         """Step what is told, as much as a tick has time for; at the end of it, play."""
         if not self._begun or self._course.phase != READYING:
             return
-        timeline = self._timeline
-        publication, simulation = self._stage.publication, self._stage.simulation
+        timeline, publication, simulation = self._timeline, self._stage.publication, self._stage.simulation
         self._drops.look()
         for _ in range(self._batch()):
             frame = timeline.current
@@ -326,10 +328,8 @@ class Returning:
             self._arrive(now)
 
     def _batch(self) -> int:
-        costs = self._beginning.costs
-        if costs is None or costs.step + costs.save <= 0.0:
-            return BATCH
-        return max(1, min(2000, int(BATCH_SECONDS / (costs.step + costs.save))))
+        each = self._beginning.seconds_each
+        return max(1, min(2000, int(BATCH_SECONDS / each))) if each > 0.0 else BATCH
 
     def _feed(self, frame: int, now: float) -> bool:
         """Take in everybody's action of a frame; false where one has not come yet, or is not settled yet."""

@@ -182,8 +182,7 @@ class Welcomes:
 
     def _catches_up(self) -> int:
         """Frames that are played, perhaps, while a page steps what was played so far as fast as we would."""
-        costs = self._beginning.costs
-        takes = 0.0 if costs is None else self._publication.collected * (costs.step + costs.save)
+        takes = self._publication.collected * self._beginning.seconds_each
         return round((CATCHES_UP + takes) / self._period)
 
     def take_back(self, link: Link, knock: Knock, now: float) -> None:

@@ -217,16 +217,18 @@ def test_two_who_return_agree_on_nothing_about_who_is_gone() -> None:
     assert table[1].frame > 80
 
 
-def test_where_everybody_was_loaded_again_nobody_knows_what_was_played() -> None:
-    """Then the session ends by itself, with a reason, before anybody gives up waiting for a page."""
-    table = playing()
-    reload(table, 0)
-    reload(table, 1)
+@pytest.mark.parametrize("on_interrupt", ["wait", "default_action"])
+def test_where_everybody_was_loaded_again_nobody_knows_what_was_played(on_interrupt: str) -> None:
+    """Then the session ends by itself, with a reason, before anybody gives up waiting for a page; also where a page
+    that nobody takes in is loaded again: whoever has told all others that it returns asks them no more, and does."""
+    table = playing(3, settings(max_steps=400, on_drop="default_action", on_interrupt=on_interrupt))
+    for peer in range(3):
+        reload(table, peer)
     begun = table.now
     play_until(table, lambda: all(session.phase >= DONE for session in table.sessions), 4000)
     assert "no_return" in {session.reason for session in table.sessions}
     assert table.now - begun < 30
-    texts = [event.text for peer in (0, 1) for event in table.events(peer, SessionEnded)]
+    texts = [event.text for peer in range(3) for event in table.events(peer, SessionEnded)]
     assert any("nobody knows what was played" in text for text in texts), texts
 
 
@@ -266,6 +268,28 @@ def test_who_was_played_for_to_the_end_and_comes_back_then_hears_it_too(loads: i
     play(table, 60)
     (end,) = table.events(2, SessionEnded)
     assert end.reason == "no_return"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_two_who_come_back_when_the_game_is_over_hear_it_although_each_waits_for_the_other(there: bool) -> None:
+    """Neither can tell the other anything, and the third one played to the end without both. Each of them loaded itself
+    again every 15 s; also where one of them never comes."""
+    played_for = settings(max_steps=400, on_drop="default_action", on_interrupt="default_action", dropped_after=2.0)
+    table = playing(3, played_for)
+    table.passes = lambda sender, to, what: False
+    table[0].players_gone([1, 2], table.now)
+    play_until(table, lambda: table[0].phase >= DONE)
+    assert table[0].reason == "complete"
+    table.passes = lambda sender, to, what: there or 2 not in (sender, to)
+    back = (1, 2) if there else (1,)
+    for peer in back:
+        reload(table, peer)
+    begun = table.now
+    play_until(table, lambda: all(table[peer].phase >= DONE for peer in back), 4000)
+    assert table.now - begun < 20
+    assert [event.text for peer in back for event in table.events(peer, SessionEnded)] == [
+        "the game was over when this page came back: player 0 says complete"
+    ] * len(back)
 
 
 def test_who_would_take_too_long_to_catch_up_does_not_return() -> None:
