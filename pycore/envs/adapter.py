@@ -26,7 +26,7 @@ from pycore.envs.seating import seated
 from pycore.envs.snapshots import PRIMITIVES, Snapshot, pickled, unpickled
 from pycore.envs.states import GetState, SetState, way_of
 from pycore.envs.view import MARK, View
-from pycore.errors import ConfigError, EnvironmentUnfit, UsageError
+from pycore.errors import CanonicalError, ConfigError, EnvironmentUnfit, UsageError
 from pycore.simulation import StepResult
 from pycore.values.canonical import encode
 
@@ -274,8 +274,15 @@ class ParallelEnvAdapter:
         return whole
 
     def canonical(self, state: object) -> bytes:
-        """The canonical bytes of a saved state."""
-        return encode(self.contents(state))
+        """The canonical bytes of a saved state. Raises `CanonicalError`."""
+        try:
+            return encode(self.contents(state))
+        except CanonicalError as error:
+            if self.state_way != "get_state":
+                raise
+            # Somebody else's, which gives objects of its own: capture needs no form for them.
+            way = "or env.unwrapped.get_state = None where it is made: then its attributes are captured"
+            raise CanonicalError(error.path, f"{error.why}; {way}") from None
 
     # --- beside the simulation ---
 

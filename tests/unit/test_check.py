@@ -194,6 +194,20 @@ def test_an_unfit_environment_is_refused_by_its_symptom(make: Any, symptom: str)
         adapter.check()
 
 
+def test_what_has_no_canonical_form_is_refused_with_a_way_out_that_is_one() -> None:
+    """A game of somebody else's may give an object of its own."""
+    env = ObjectState()
+    with pytest.raises(EnvironmentUnfit, match=r"or env\.unwrapped\.get_state = None where it is made"):
+        adapt(env).check()
+    env = ObjectState()
+    env.get_state = None  # type: ignore[assignment, method-assign]
+    adapt(env).check()
+    with pytest.raises(EnvironmentUnfit, match=r"arrays$"):
+        ParallelEnvAdapter(
+            Fit(), ["a", "b"], seed=1, get_state=lambda env: object, set_state=lambda env, state: None
+        ).check()  # fmt: skip
+
+
 def test_of_a_captured_state_no_method_is_named_that_nobody_has_written() -> None:
     class Captured(HiddenCounter):
         get_state = set_state = None  # type: ignore[assignment]
