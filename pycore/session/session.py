@@ -127,7 +127,7 @@ class Session:
     def receive_signal(self, peer: int, payload: Any, now: float) -> None:
         """A `webrtc_signal` of type `pycore` arrived from that peer."""
         now = self._time(now)
-        self._intake.receive_signal(self.link_to(peer), payload, now, now > self._polled_at + self._late)
+        self._intake.receive_signal(self._parts.roster.link_to(peer), payload, now, now > self._polled_at + self._late)
 
     def receive_action(self, seat: int, action: Any, frame: Any, epoch: Any, now: float) -> bool:
         """An input of a seat came through the server; true if it was accepted. Without an epoch: `epoch` is None."""
@@ -144,7 +144,7 @@ class Session:
 
     def acknowledge(self, peer: int, frame: int) -> None:
         """That peer holds all our inputs up to `frame`, as far as they were dispatched, and knows everybody's."""
-        self._parts.inputs.acknowledge(self.link_to(peer), frame, self._polled_at)
+        self._parts.inputs.acknowledge(self._parts.roster.link_to(peer), frame, self._polled_at)
 
     def send_failed(self, peer: int, seq: int, now: float) -> list[Output]:
         """Sending packet `seq` to that peer raised; returns what has to be sent instead."""

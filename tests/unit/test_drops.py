@@ -846,7 +846,7 @@ class GoesAtTheBeginning(Watcher):
             self.mesh.conditions = Conditions(delay=0.05, loss=self.loss)
 
 
-@pytest.mark.parametrize(("seats", "loss", "seed"), [(3, 0.0, 0), (4, 0.6, 6)])
+@pytest.mark.parametrize(("seats", "loss", "seed"), [(3, 0.0, 0), (4, 0.6, 6), (5, 0.6, 2)])
 def test_who_goes_before_its_first_input_of_an_episode_ends_it_before_its_first_frame(
     seats: int, loss: float, seed: int
 ) -> None:
