@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pycore.export.evidence import Evidence
 from pycore.export.rows import Game, SessionRow
@@ -31,13 +31,31 @@ def _number(row: SessionRow, *names: str) -> float | int | None:
     return value if type(value) in (int, float) else None
 
 
-def _minutes(row: SessionRow) -> float | None:
+def played(metrics: Mapping[str, Any]) -> int | None:
+    """Frames that were stepped for the first time in play, which all counts are of: what a page that was loaded again
+    stepped before it played on was played by the load before."""
+    total = metrics.get("frames", {}).get("total")
+    if type(total) is not int:
+        return None
+    again = [(each.get("from"), each.get("to")) for each in metrics.get("unseen") or ()]
+    seen: int = total - sum(last + 1 - first for first, last in again if first is not None and last is not None)
+    return max(0, seen)
+
+
+def _minutes_of(row: SessionRow, frames: float | int | None) -> float | None:
     settings = row.game.evidence.about.get("settings")
-    frames = _number(row, "frames", "total")
     if not frames or not isinstance(settings, dict):
         return None
     fps = settings.get("fps", Settings.fps)
     return frames / fps / 60 if isinstance(fps, (int, float)) and 0 < fps < math.inf else None
+
+
+def _minutes(row: SessionRow) -> float | None:
+    stepped, held = _number(row, "frames", "total"), row.game.held(row.player)
+    if row.metrics.get("load") and stepped is not None and held is not None:
+        # The episodes before it was loaded again are in the record alone.
+        stepped = max(stepped, held.rows)
+    return _minutes_of(row, stepped)
 
 
 def _frames(row: SessionRow) -> int | None:
@@ -58,14 +76,14 @@ def _share(part: float | int | None, whole: float | int | None) -> float | None:
 
 
 def _stalled(row: SessionRow) -> float | None:
-    stalls, stepped = _number(row, "quality", "stalls"), _number(row, "frames", "total")
+    stalls, stepped = _number(row, "quality", "stalls"), played(row.metrics)
     return None if stalls is None or stepped is None else _share(stalls, stalls + stepped)
 
 
 def _predicted(row: SessionRow) -> float | None:
     players = row.inner("predictions")
     known = [_number(row, "predictions", player, "frames") for player in players] if isinstance(players, dict) else []
-    return _share(max((count for count in known if count is not None), default=None), _number(row, "frames", "total"))
+    return _share(max((count for count in known if count is not None), default=None), played(row.metrics))
 
 
 def _guessed_right(row: SessionRow) -> float | None:
@@ -74,7 +92,7 @@ def _guessed_right(row: SessionRow) -> float | None:
 
 
 def _rollbacks_per_minute(row: SessionRow) -> float | None:
-    count, minutes = _number(row, "rollbacks", "performed"), _minutes(row)
+    count, minutes = _number(row, "rollbacks", "performed"), _minutes_of(row, played(row.metrics))
     return None if count is None or minutes is None else count / minutes
 
 
@@ -146,7 +164,7 @@ MEASURES: Final[Mapping[str, Measure]] = MappingProxyType({
     "max_depth": Measure("frames", "the deepest misprediction", lambda row: _number(row, "rollbacks", "maxFrames")),
     "resimulated_pct": Measure("%", "frames stepped again, of the frames stepped for the first time",
                                lambda row: _share(_number(row, "rollbacks", "resimulatedFrames"),
-                                                  _number(row, "frames", "total"))),
+                                                  played(row.metrics))),
     "predicted_pct": Measure("%", "frames stepped first with a guess for the player who was guessed most", _predicted),
     "guessed_right_pct": Measure("%", "guesses that were right, of those of which it is known", _guessed_right),
     "stalls": Measure("ticks", "ticks of play in which no frame was stepped",

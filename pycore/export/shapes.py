@@ -15,7 +15,7 @@ GROUPS: Final = ("connection", "inputs", "rollbacks", "sync", "quality", "frames
 """Objects that all metrics have."""
 OBJECTS: Final = ("environment", "network", "predictions", "frameTimes", "waiting", "clock")
 LISTS: Final = ("pathChanges", "episodes")
-LATER: Final = ("drops", "desyncs", "visibility")
+LATER: Final = ("drops", "desyncs", "visibility", "unseen")
 """Lists that metrics of older versions have not."""
 OF_LINKS: Final = ("rttMs", "jitterMs", "rttViaSocketIOMs", "inputAgeFrames", "bytes", "packets", "connectionDetails")
 NO_REPORT: Final = dict.fromkeys(("episode", "frame", "playerId", "lacks"))
@@ -70,6 +70,8 @@ def _wrong_inside(value: dict[str, Any]) -> Iterator[str]:
         for row in value.get(name) or ():
             yield from _wrong(row, ("episode", "frame", "frames"), (int,), name, "int")
             yield from _wrong(row, ("reason", "cause"), (str,), name, "text")
+    for frames in value.get("unseen") or ():
+        yield from _wrong(frames, ("from", "to"), (int,), "unseen", "int")
     for sight in value.get("visibility") or ():
         yield from _wrong(sight, ("timestamp",), NUMBERS, "visibility", "number")
 

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from pycore.export.evidence import Evidence, evidence_of
 from pycore.export.exclusions import Excluded, Judgement, Rule, judge
-from pycore.export.measures import Value, measured
+from pycore.export.measures import Value, measured, played
 from pycore.export.pseudonyms import Pseudonyms, subjects_of
 from pycore.export.seen import open_experience
 from pycore.export.shapes import reports_of
@@ -85,7 +85,7 @@ class PlayerReport:
     causes: dict[str, int]
     """Stalls by cause."""
     stepped: int | None
-    """Frames that were stepped for the first time."""
+    """Frames that were stepped for the first time in play."""
     guesses: dict[str, Guesses]
     """By the other player whose actions were guessed."""
     spreads: list[Spread]
@@ -251,7 +251,6 @@ def _player(of: Evidence, seat: int, player: str, subject: str | None, watch: Wa
         depths = _depths_of_events(metrics)
     held = None if of.agreement is None else of.agreement.held.get(player)
     path = of.experienced.get(player)
-    stepped = metrics.get("frames", {}).get("total")
     agent = metrics.get("environment", {}).get("agent")
     return PlayerReport(
         player=player,
@@ -261,7 +260,7 @@ def _player(of: Evidence, seat: int, player: str, subject: str | None, watch: Wa
         measures=measured(of, player),
         depths=depths,
         causes=_counts(metrics.get("quality", {}).get("stallCauses")),
-        stepped=stepped if type(stepped) is int else None,
+        stepped=played(metrics),
         guesses={
             other: Guesses(each.get("frames", 0), each.get("hits", 0), each.get("misses", 0))
             for other, each in ((other, _counts(each)) for other, each in _dicts(metrics.get("predictions")))

@@ -147,6 +147,20 @@ def test_measures_are_what_their_names_say() -> None:
     assert {name: of[name] for name in expected} == expected
 
 
+def test_shares_of_who_came_back_are_of_what_its_last_load_played() -> None:
+    """Its counts are of that load alone, which had stepped 600 frames again before it played 300: all of these had been
+    guessed, and a rule that asked for more than half did not find it. For how long it took part its record says."""
+    of = measured(game(
+        load=1, frames={"total": 900}, unseen=[{"episode": 0, "from": 0, "to": 599}], quality={"stalls": 100},
+        rollbacks={"performed": 12, "resimulatedFrames": 90}, predictions={"1": {"frames": 300}},
+    ), "0")  # fmt: skip
+    expected = {"predicted_pct": 100.0, "resimulated_pct": 30.0, "stalled_pct": 25.0, "minutes": 0.5}
+    assert {name: of[name] for name in expected} == expected
+    assert of["rollbacks_per_minute"] == pytest.approx(72.0)
+    later = measured(game(load=1, frames={"total": 30}, unseen=None), "0")
+    assert later["minutes"] == 0.5
+
+
 def test_what_the_metrics_do_not_have_is_not_known() -> None:
     """No metrics at all: nothing that is made of them has a value."""
     of = measured(game(), "1")
