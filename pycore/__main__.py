@@ -22,8 +22,10 @@ def _escaped(error: UnicodeError) -> tuple[str, int]:
 def main() -> None:
     """Run the command line; without its dependencies, say how to get them."""
     codecs.register_error(ESCAPED, _escaped)
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors=ESCAPED)  # a verdict must not be lost for a sign that a Windows file has not
+    # A verdict must not be lost for a sign that a Windows file has not, nor one in a locale of ASCII, whose way with
+    # signs is for names of files alone.
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
+        sys.stdout.reconfigure(errors=ESCAPED)
     try:
         from pycore.cli import cli
     except ModuleNotFoundError as error:

@@ -149,11 +149,10 @@ def _shown(name: str, value: Any) -> str:
 
 
 def _database(url: str, folder: Path) -> str:
-    prefix = "sqlite:///"
-    file = url.removeprefix(prefix)
-    if not url.startswith(prefix) or file.startswith(("/", ":", "file:")) or not file:
+    backend, slashes, file = url.partition(":///")
+    if backend.partition("+")[0] != "sqlite" or file.startswith(("/", ":", "file:")) or not file:
         return url
-    return f"{prefix}{folder / file}"
+    return f"{backend}{slashes}{folder / file}"
 
 
 def given_limits(words: tuple[str, ...]) -> dict[str, Any]:

@@ -30,3 +30,16 @@ def test_no_sign_that_an_encoding_lacks_ends_a_command(encoding: str, tmp_path: 
     (tmp_path / "größe" / "environment.py").rename(tmp_path / "µ.py")
     found = json.loads(printed("simulate", "µ.py", "--seeds", "1", "--seconds", "2", "--latency", "80", "--json"))
     assert found["right"] is True
+
+
+@pytest.mark.parametrize("encoding", ["cp932", "ascii", "ascii:surrogateescape", "utf-8"])
+def test_whatever_is_printed_is_spelled_as_json_has_it(encoding: str) -> None:
+    """Also in a locale of ASCII; and half of a surrogate pair, which is in a name that is no text."""
+    program = (
+        "import sys; from pycore.__main__ import main\nsys.argv = ['pycore', '--version']\n"
+        "try:\n    main()\nexcept SystemExit:\n    print('\\u00b5 \\ud800')"
+    )
+    environ = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, timeout=300)
+    *_, last = done.stdout.decode(encoding.partition(":")[0]).splitlines()
+    assert json.loads(f'"{last}"') == "\u00b5 \ud800", done.stderr

@@ -18,6 +18,7 @@ import urllib.request
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
 from pycore.errors import ConfigError
 from pycore.relay.transport.origins import is_page
@@ -82,9 +83,17 @@ class Alarms:
 def check_address(url: str) -> str:
     """The same address. Raises `ConfigError` for what is none; it is a secret, so it is not repeated."""
     url = url.strip()
-    if not is_page(url) or not url.isascii() or not url.isprintable() or " " in url:
+    if not is_page(url) or not url.isascii() or not url.isprintable() or " " in url or not _has_name(url):
         raise ConfigError("the address for alarms must be one of http or https, as https://chat.example.org/hooks/KEY")
     return url
+
+
+def _has_name(url: str) -> bool:
+    """Whether its host can be asked for: no part of that is empty, or too long."""
+    try:
+        return b"%" not in (urlsplit(url).hostname or "").encode("idna")
+    except UnicodeError:
+        return False
 
 
 class _Stays(urllib.request.HTTPRedirectHandler):

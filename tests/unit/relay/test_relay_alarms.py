@@ -61,6 +61,7 @@ def test_a_fault_that_lasts_is_told_again_after_some_hours() -> None:
     [
         "ftp://x.org/secret", "secret", "https://", "http://[secret", "file:///secret", "https://x.org/secret key",
         "https://x.org/secr\xe9t", "https://x.org/secret\x7f",
+        "https://x..org/secret", f"https://{'x' * 70}.org/secret", "https://x%20y.org/secret",
     ],
 )  # fmt: skip
 def test_an_address_that_is_none_is_refused_and_not_repeated(url: str) -> None:

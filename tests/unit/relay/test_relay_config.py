@@ -108,6 +108,8 @@ def test_paths_in_a_file_lie_relative_to_it(tmp_path: Path) -> None:
     )
     found = printed("serve", "game.py", "--config", file)
     assert found["database"] == f"sqlite:///{tmp_path}/data/x.db"
+    of_a_driver = configured(tmp_path, 'database = "sqlite+pysqlite:///data/x.db"')
+    assert printed("relay", "--config", of_a_driver)["database"] == f"sqlite+pysqlite:///{tmp_path}/data/x.db"
     assert found["settings"] == str(tmp_path / "study.json")
     assert found["pyodide"] == "https://x.example/"
     for url in ("sqlite:////abs/x.db", "postgresql+psycopg://h/d"):
