@@ -114,7 +114,10 @@ def _rtt(row: SessionRow) -> float | int | None:
 
 
 def _hidden_s(row: SessionRow) -> float | None:
-    total = row.hidden[1]
+    _, total, since = row.hidden
+    if total is not None and since is not None and row.seen is not None and row.seen.last_ms is not None:
+        # Who hides the page and never comes back is hidden to the end.
+        total += max(0.0, row.seen.last_ms - since)
     return None if total is None else total / 1000
 
 
@@ -175,7 +178,7 @@ MEASURES: Final[Mapping[str, Measure]] = MappingProxyType({
     "display_ms_p99": Measure("ms", "99th percentile of the time from one displayed frame to the next",
                               lambda row: _number(row, "frameTimes", "displayMs", "p99")),
     "times_hidden": Measure("", "how often the page was hidden", lambda row: row.hidden[0]),
-    "hidden_s": Measure("s", "for how long in all, as far as it was shown again", _hidden_s),
+    "hidden_s": Measure("s", "for how long in all; where it was not shown again, to the end of its record", _hidden_s),
     "waited_s": Measure("s", "from asking for a game until it began", lambda row: row.waited_s),
     "outcome": Measure("", "what the game came to, as the server decided it", lambda row: row.outcome),
     "hash_mismatches": Measure("", "hashes that differed from another player's",

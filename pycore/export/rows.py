@@ -120,16 +120,18 @@ class SessionRow(NamedTuple):
         return ", ".join(sorted({str(each.get("predictor")) for each in self._links("predictions")})) or None
 
     @property
-    def hidden(self) -> tuple[int | None, float | None, bool]:
-        """How often the page was hidden, for how many ms as far as it was shown again, and whether it was not."""
+    def hidden(self) -> tuple[int | None, float | None, float | None]:
+        """How often the page was hidden, for how many ms as far as it was shown again, and since when (ms) it was not;
+        None: it was."""
         sights = self.metrics.get("visibility")
         if not isinstance(sights, list):
-            return None, None, False
+            return None, None, None
         times = sum(1 for sight in sights if sight.get("hidden"))
         stamps = [sight.get("timestamp") or 0.0 for sight in sights]
         pairs = zip(stamps[::2], stamps[1::2], strict=False)
         # The clock may have been set back meanwhile.
-        return times, float(sum(max(0.0, shown - hidden) for hidden, shown in pairs)), len(stamps) % 2 == 1
+        since = stamps[-1] if len(stamps) % 2 else None
+        return times, float(sum(max(0.0, shown - hidden) for hidden, shown in pairs)), since
 
     @property
     def excluded_by(self) -> list[str] | None:

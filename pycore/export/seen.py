@@ -35,6 +35,8 @@ class Seen(NamedTuple):
     """Frames that a page that was loaded again stepped to catch up, and no load of it displayed."""
     ended: str | None
     """The reason of its end; None: its session was aborted."""
+    last_ms: int | None
+    """When the last of it happened, by the player's clock; None: nothing is in it."""
     untrue: str
     """The first thing in it that the trajectory contradicts; empty: nothing is."""
 
@@ -49,9 +51,11 @@ def compare(experience: Experience, reading: Reading | None) -> Seen:
     header = experience.header
     judge = _Judge(None if reading is None else iter(_frames(reading)), header["players"].index(header["player"]))
     displayed = guessed = seconds = load = 0
+    last_ms: int | None = None
     shown, hidden = _Frames(), _Frames()
     """Which were displayed, and which were stepped without that."""
     for item in experience:
+        last_ms = item.time_ms
         if experience.load != load:
             load = experience.load
             judge.loaded_again()
@@ -69,7 +73,7 @@ def compare(experience: Experience, reading: Reading | None) -> Seen:
         elif isinstance(item, Happening) and item.event == "unseen":
             hidden.add(item.episode, item.more["from"], item.more["to"])
     judge.over(experience.ended)
-    return Seen(displayed, guessed, seconds, hidden.not_in(shown), experience.ended, judge.untrue)
+    return Seen(displayed, guessed, seconds, hidden.not_in(shown), experience.ended, last_ms, judge.untrue)
 
 
 def _frames(reading: Reading) -> Iterator[RecordedFrame]:

@@ -154,7 +154,7 @@ SESSIONS: Final[Table[SessionRow]] = Table(
                lambda row: row.inner("frameTimes", "displayMs", "max")),
         Column("times_hidden", "integer", "", "how often the page was hidden", lambda row: row.hidden[0]),
         Column("hidden_ms", "number", "ms", "for how long in all; empty if it was hidden at the end",
-               lambda row: None if row.hidden[2] else row.hidden[1]),
+               lambda row: row.hidden[1] if row.hidden[2] is None else None),
         Column("desyncs", "integer", "", "differences from other players that were noted",
                lambda row: None if (known := row.metrics.get("desyncs")) is None else len(known)),
         Column("clock_offset_ms", "number", "ms", "the server's clock minus the player's",

@@ -123,7 +123,7 @@ def game(**metrics: Any) -> Any:
     held = SimpleNamespace(rows=900, ended=[True, False])
     return SimpleNamespace(
         status="reconciled", players=["0", "1"], metrics={"0": metrics}, about={"settings": {"fps": 30}},
-        agreement=SimpleNamespace(held={"0": held}),
+        agreement=SimpleNamespace(held={"0": held}), seen={},
     )  # fmt: skip
 
 
@@ -145,6 +145,16 @@ def test_measures_are_what_their_names_say() -> None:
         "times_hidden": 3, "hidden_s": 2.5,
     }  # fmt: skip
     assert {name: of[name] for name in expected} == expected
+
+
+def test_a_page_that_was_never_shown_again_was_hidden_to_the_end_of_what_it_recorded() -> None:
+    """Who changed to another tab for good had been hidden for no time, and the guide's rule let that pass."""
+    of = game(visibility=[{"hidden": True, "timestamp": 4000.5}])
+    assert measured(of, "0")["hidden_s"] == 0.0
+    of.seen["0"] = SimpleNamespace(last_ms=64_000)
+    assert measured(of, "0")["hidden_s"] == 59.9995
+    of.metrics["0"]["visibility"].append({"hidden": False, "timestamp": 5000.5})
+    assert measured(of, "0")["hidden_s"] == 1.0
 
 
 def test_shares_of_who_came_back_are_of_what_its_last_load_played() -> None:

@@ -17,6 +17,8 @@ from click.testing import CliRunner
 from experienced_support import run
 
 from pycore.cli import cli
+from pycore.export.evidence import evidence_of
+from pycore.export.files import games_of
 from pycore.records import Experience, Trajectory, export_session_metrics, trajectory_text
 from pycore.report.series import Curves
 from pycore.testing import Conditions, Mesh
@@ -75,6 +77,8 @@ def test_what_was_seen_is_verified_and_exported(tmp_path: Path) -> None:
         json.loads(line) for seat in (0, 1)
         for line in (folder / "mesh" / f"experienced-{seat}.jsonl").read_text().splitlines()
     ]  # fmt: skip
+    (evidence,) = map(evidence_of, games_of([folder]))
+    assert evidence.seen["1"].last_ms == lines[-1]["time_ms"]
     for name, key in (("experienced", "shown"), ("seconds", "second")):
         assert len(table(tmp_path / "tables", name)) == sum(key in line for line in lines)
     assert len(table(tmp_path / "tables", "events")) == sum("event" in line or "end" in line for line in lines)
