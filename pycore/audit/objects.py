@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from numbers import Real
+from string import hexdigits
 from typing import Any, Final
 
 from pycore.envs.pictures import PIXELS, unspelt
@@ -35,6 +36,10 @@ NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
 FILLED: Final = ("rectangle", "circle", "polygon")
 """Types that are seen by their `color` or `stroke` alone."""
 NUMBERS: Final = frozenset(("x", "y", "w", "h", "radius", "width", "size", "depth", "columns", "rows", "channels"))
+COLORS: Final = frozenset(("color", "stroke"))
+"""Texts, as CSS spells colors; what a browser cannot read is drawn black."""
+DIGITS: Final = (3, 4, 6, 8)
+"""Of a color that begins with #."""
 MEANT: Final[Mapping[str, str]] = {
     "height": "h", "colour": "color", "fill": "color", "background": "color", "outline": "stroke", "border": "stroke",
     "r": "radius", "z": "depth", "z_index": "depth", "layer": "depth", "id": "uuid", "name": "uuid",
@@ -76,14 +81,34 @@ def _of_fields(item: Mapping[str, Any], kind: str) -> Iterator[str]:
             yield f"has a field {field!r:.40}, which is not drawn; {_meant(field, known)}"
         elif field in NUMBERS and (isinstance(value, bool) or not isinstance(value, Real)):
             yield f"has {value!r:.40} as its {field}, which must be a number"
+        elif field in COLORS and not _empty(value) and (odd := _not_a_color(value)):
+            yield f"has {value!r:.40} as its {field}, which is drawn black; {odd}"
     if absent := [field for field in NEEDED[kind] if item.get(field) is None]:
         yield f"has no {absent[0]}, so it is not seen"
     if kind == "sprite" and item.get("src") is None and item.get("image") is None:
         yield "has neither src nor image, so it is not seen"
-    if kind in FILLED and not item.get("color") and not item.get("stroke"):
+    if kind in FILLED and _empty(item.get("color")) and _empty(item.get("stroke")):
         yield "has neither color nor stroke, so it is not seen"
     if kind != PIXELS and (why := unspelt(dict(item))) is not None:
         yield f"cannot be sent to the page: it is {why}"
+
+
+def _empty(value: Any) -> bool:
+    """Whether there is no color. An array of numpy says neither."""
+    return value is None or (isinstance(value, (str, tuple, list)) and not value)
+
+
+def _not_a_color(value: Any) -> str:
+    """What is wrong with a color, as far as it can be told without a browser, or ''."""
+    if isinstance(value, (tuple, list)) and len(value) in (3, 4) and all(isinstance(part, int) for part in value):
+        spelt = "".join(f"{max(0, min(part, 255)):02x}" for part in value)
+        return f"did you mean '#{spelt}'?"
+    if not isinstance(value, str):
+        return "it must be a text, as '#3d7be0'"
+    digits = value.strip()[1:]
+    if value.strip().startswith("#") and not (len(digits) in DIGITS and set(digits) <= set(hexdigits)):
+        return "behind a # there are 3, 4, 6 or 8 hexadecimal digits"
+    return ""
 
 
 def _meant(name: Any, known: Iterable[str]) -> str:

@@ -219,6 +219,57 @@ def test_a_text_in_a_picture_runs_as_its_letters_do_whatever_the_page_speaks(ope
     assert len(set(pictures.values())) == 3
 
 
+def test_what_has_a_color_that_no_browser_reads_is_seen_on_its_ground(opened):
+    """It was drawn in the color of what came before it, which is the ground: somebody played invisible."""
+    page = opened()
+    colors = page.evaluate(
+        """async () => {
+        const { Renderer } = await import('./demo/canvas.js');
+        const canvas = document.createElement('canvas');
+        canvas.style.cssText = 'width: 600px; height: 400px';
+        document.body.append(canvas);
+        const renderer = new Renderer(canvas, (...given) => { throw new Error(given); });
+        const box = {object_type: 'rectangle', y: 0, w: 200, h: 400};
+        renderer.show({objects: [
+            {...box, uuid: 'ground', x: 0, w: 600, color: '#dddddd', stroke: '#dddddd', depth: -1},
+            {...box, uuid: 'tuple', x: 0, color: [255, 0, 0]},
+            {uuid: 'no name', object_type: 'line', points: [200, 200, 400, 200], width: 400,
+                edges: 'sharp', color: 'grey99x'},
+            {...box, uuid: 'fine', x: 400, color: 'teal'},
+        ]}, 0, 0, false);
+        await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+        const context = canvas.getContext('2d');
+        return [1, 3, 5].map((x) => [...context.getImageData(canvas.width * x / 6, canvas.height / 2, 1, 1).data]);
+    }"""
+    )
+    assert colors == [[0, 0, 0, 255], [0, 0, 0, 255], [0, 128, 128, 255]]
+
+
+def test_words_of_a_study_that_are_as_long_as_an_address_make_no_page_wider(opened):
+    """The button to play stood beside the screen of a phone."""
+    page = opened()
+    word = "https://study.test/" + "information-for-participants/" * 5
+    page.set_viewport_size({"width": 320, "height": 640})
+    show(page, f"screens.setTexts('{word}', '{word}');")
+    for screen in ("screens.show('start');", f"screens.showEnd({{...end, lead: '{word}'}});"):
+        show(page, screen)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, screen
+
+
+def test_the_other_ones_long_name_takes_nothing_from_the_own_word_and_points(opened):
+    page = opened()
+    page.set_viewport_size({"width": 320, "height": 640})
+    show(page, "game({name: 'Somebody with a name as long as this one'}, {score: [20.8, 1234]});")
+    wide = """all => all.map((each) => [each.scrollWidth - each.clientWidth, each.getBoundingClientRect().width])"""
+    (own, seen), _ = page.locator("#hud-players .name").evaluate_all(wide)
+    assert own <= 1
+    assert seen > 10
+    for chip in page.locator("#hud-players li").all():
+        outer, points = chip.bounding_box(), chip.locator(".points").bounding_box()
+        assert points["x"] + points["width"] <= outer["x"] + outer["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
 def test_however_much_the_page_is_enlarged_the_whole_field_is_seen_without_scrolling(opened):
     page = opened("de")
     for name, (width, height) in ENLARGED.items():

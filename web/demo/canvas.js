@@ -45,14 +45,26 @@ function raster(object) {
   return canvas;
 }
 
+/**
+ * What the browser cannot read is black, and seen: it would leave the color of what was drawn before, as that of the ground.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {'fillStyle' | 'strokeStyle'} of
+ * @param {string} color
+ */
+function paintIn(context, of, color) {
+  context[of] = '#000000';
+  context[of] = color;
+}
+
 /** @param {CanvasRenderingContext2D} context @param {GameObject} object */
 function fillAndStroke(context, object) {
   if (object.color) {
-    context.fillStyle = object.color;
+    paintIn(context, 'fillStyle', object.color);
     context.fill();
   }
   if (object.stroke) {
-    context.strokeStyle = object.stroke;
+    paintIn(context, 'strokeStyle', object.stroke);
     context.lineJoin = object.edges === 'sharp' ? 'miter' : 'round';
     context.lineWidth = object.width ?? 2;
     context.stroke();
@@ -73,7 +85,7 @@ function write(context, object, x, y) {
   context.textAlign = object.align ?? 'left';
   // The page's own direction is that of its language.
   context.direction = runs(object.text ?? '');
-  context.fillStyle = object.color ?? '#000000';
+  paintIn(context, 'fillStyle', object.color ?? '');
   let [first, between] = [y, size * LINE];
   if (object.hangs) {
     context.textBaseline = 'alphabetic';
@@ -114,7 +126,7 @@ function draw(context, object, world, images, report) {
       break;
     case 'line':
       trace(context, points);
-      context.strokeStyle = object.color ?? '#000000';
+      paintIn(context, 'strokeStyle', object.color ?? '');
       context.lineWidth = object.width ?? 1;
       context.lineCap = object.edges === 'sharp' ? 'butt' : 'round';
       context.lineJoin = object.edges === 'sharp' ? 'miter' : 'round';

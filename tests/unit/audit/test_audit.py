@@ -269,6 +269,16 @@ def test_objects_that_a_page_would_not_draw_are_told_with_their_name() -> None:
     )
 
 
+class Array:
+    """As much of numpy's as somebody needs who asks whether it is empty."""
+
+    def __bool__(self) -> bool:
+        raise ValueError("The truth value of an array with more than one element is ambiguous")
+
+    def __repr__(self) -> str:
+        return "array"
+
+
 def test_every_oddity_of_an_object_is_a_sentence_and_what_is_drawn_is_none() -> None:
     """One object of each type with all its fields; then each with one thing wrong."""
     at = {"x": 1, "y": 2.5}
@@ -285,6 +295,12 @@ def test_every_oddity_of_an_object_is_a_sentence_and_what_is_drawn_is_none() -> 
     wrong = {
         "x: '1'": ({**fine[0], "x": "1"}, "the rectangle 'a' has '1' as its x, which must be a number"),
         "unseen": ({**fine[1], "stroke": ""}, "the circle 'b' has neither color nor stroke, so it is not seen"),
+        "a tuple": (
+            {**fine[0], "color": (255, 0, 16)},
+            "the rectangle 'a' has (255, 0, 16) as its color, which is drawn black; did you mean '#ff0010'?",
+        ),
+        "an array": ({**fine[1], "stroke": Array()}, "the circle 'b' has array as its stroke, which is drawn black"),
+        "digits": ({**fine[4], "color": "#12"}, "the text 'e' has '#12' as its color, which is drawn black"),
         "no size": ({**fine[0], "w": None}, "the rectangle 'a' has None as its w, which must be a number"),
         "no points": ({"uuid": "c", "object_type": "line"}, "the line 'c' has no points, so it is not seen"),
         "no name": ({"object_type": "text", "text": "x"}, "an object of type 'text' has no uuid that is a text"),
