@@ -1,5 +1,6 @@
 """Every screen of pycore's page, for whoever sees it small, large, dark or not at all."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from pycore.site.pages import front
 from tests.browser.conftest import phase
 
-AXE = Path(__file__).resolve().parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+WEB = Path(__file__).resolve().parents[2] / "web"
+AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not AXE.is_file(), reason="the npm packages are not installed: python3 build.py env"),
@@ -268,6 +270,26 @@ def test_the_other_ones_long_name_takes_nothing_from_the_own_word_and_points(ope
         outer, points = chip.bounding_box(), chip.locator(".points").bounding_box()
         assert points["x"] + points["width"] <= outer["x"] + outer["width"]
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+@pytest.mark.parametrize("said", ["See https://study.test/" + "x" * 60, "A sentence of the study's. " * 40])
+def test_a_code_of_the_interactive_gym_page_is_whole_on_a_phone_however_much_is_said_above_it(said, opened):
+    """Both of its ends lay beside the screen, and what was above the upper edge could not be scrolled to."""
+    page = opened()
+    page.set_viewport_size({"width": 320, "height": 480})
+    page.evaluate("document.body.replaceChildren()")
+    code = "0f8fad5b-d9cb-469f-a165-70867728950e"
+    script = (WEB / "interactive_gym" / "overlay.js").read_text("utf-8")
+    shown = f"showOverlay('ended', 'The session has ended', {json.dumps(said)}, '{code}');"
+    page.add_script_tag(type="module", content=f"{script}\n{shown}")
+    title, whole = page.locator("#pycoreOverlay h2"), page.locator("#pycoreCompletionCode")
+    title.wait_for()
+    for each in (whole, title):
+        each.evaluate("each => each.scrollIntoView()")
+        box = each.bounding_box()
+        assert 0 <= box["x"] < box["x"] + box["width"] <= 320
+        assert 0 <= box["y"] < box["y"] + box["height"] <= 480
+    assert whole.inner_text() == code
 
 
 def test_however_much_the_page_is_enlarged_the_whole_field_is_seen_without_scrolling(opened):

@@ -85,7 +85,7 @@ function write(context, object, x, y) {
   context.textAlign = object.align ?? 'left';
   // The page's own direction is that of its language.
   context.direction = runs(object.text ?? '');
-  paintIn(context, 'fillStyle', object.color ?? '');
+  paintIn(context, 'fillStyle', object.color ?? '#000000');
   let [first, between] = [y, size * LINE];
   if (object.hangs) {
     context.textBaseline = 'alphabetic';
@@ -126,7 +126,7 @@ function draw(context, object, world, images, report) {
       break;
     case 'line':
       trace(context, points);
-      paintIn(context, 'strokeStyle', object.color ?? '');
+      paintIn(context, 'strokeStyle', object.color ?? '#000000');
       context.lineWidth = object.width ?? 1;
       context.lineCap = object.edges === 'sharp' ? 'butt' : 'round';
       context.lineJoin = object.edges === 'sharp' ? 'miter' : 'round';

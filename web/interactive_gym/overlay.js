@@ -35,14 +35,16 @@ export function showOverlay(kind, title, text, code = '') {
   overlay.style.cssText = light
     ? 'position:fixed;top:0;left:0;right:0;padding:14px;background:rgba(20,30,45,.9);color:#fff;text-align:center;'
       + 'z-index:10000;font:16px/1.4 system-ui,sans-serif'
-    : 'position:fixed;inset:0;display:flex;align-items:center;justify-content:center;background:#f7f8fa;color:#1c2733;'
+    : 'position:fixed;inset:0;display:flex;overflow:auto;background:#f7f8fa;color:#1c2733;'
       + 'z-index:10000;font:17px/1.5 system-ui,sans-serif';
-  const box = add(overlay, 'div', '', light ? '' : 'max-width:32em;padding:2em;text-align:center');
+  // In the middle, and where there is more of it than a window or a phone holds, from the top on and not beside it.
+  const place = 'box-sizing:border-box;width:100%;max-width:36em;margin:auto;padding:2em;text-align:center;';
+  const box = add(overlay, 'div', '', `${light ? '' : place}overflow-wrap:anywhere`);
   add(box, light ? 'strong' : 'h2', title, light ? 'margin-right:.6em' : 'margin:0 0 .6em');
   add(box, light ? 'span' : 'p', text, light ? '' : 'margin:0');
   if (code) {
     add(box, 'p', 'Your completion code:', 'margin:1.6em 0 .3em;font-weight:600');
-    add(box, 'code', code, 'font-size:1.2em;padding:.5em .8em;background:#e8ecf1;border-radius:.3em;user-select:all')
+    add(box, 'code', code, 'display:inline-block;font-size:1.2em;padding:.5em .8em;background:#e8ecf1;border-radius:.3em;user-select:all')
       .id = 'pycoreCompletionCode';
     add(box, 'p', 'Please copy it and hand it in, so that your participation counts.', 'margin:.8em 0 0;color:#566');
   }
