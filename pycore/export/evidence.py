@@ -75,8 +75,8 @@ class Evidence:
 
     def items(self) -> Iterator[RecordedFrame | RecordedEnd]:
         """Frames and ends, of each episode those of the record that has most of it."""
-        holders = [] if self.agreement is None else self.agreement.holders
-        return joined({name: open_record(self.records[name]) for name in holders}, holders)
+        holders = {} if self.agreement is None else self.agreement.holders
+        return joined({name: open_record(self.records[name]) for name in holders.values()}, holders)
 
 
 def evidence_of(files: GameFiles) -> Evidence:

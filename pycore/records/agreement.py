@@ -7,7 +7,7 @@ by side, one line of each at a time.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
@@ -105,18 +105,26 @@ class Agreement(NamedTuple):
         return max(self.held, key=lambda name: (self.held[name].stops_at, self.held[name].rows))
 
     @property
-    def holders(self) -> list[str]:
-        """By episode the record that has most of it, of equal ones the longest: who was away for whole episodes may
-        have been there to the end, and the others not."""
+    def holders(self) -> dict[int, str]:
+        """By episode of which there is something the record that has most of it, of equal ones the longest: who was
+        away for whole episodes may have been there to the end, and the others not."""
         longest = self.longest
         names = [longest, *(name for name in self.held if name != longest)]
-        episodes = range(max(len(held.lengths) for held in self.held.values()))
-        return [max(names, key=lambda name: self.held[name].most_of(episode)) for episode in episodes]
+        found = {}
+        for episode in range(max(len(held.lengths) for held in self.held.values())):
+            name = max(names, key=lambda name: self.held[name].most_of(episode))
+            if self.held[name].most_of(episode)[0]:
+                found[episode] = name
+        return found
 
     @property
     def together(self) -> Held:
         """What the records have together: of each episode what its holder has."""
-        most = [self.held[name].most_of(episode) for episode, name in enumerate(self.holders)]
+        holders = self.holders
+        most = [
+            self.held[holders[episode]].most_of(episode) if episode in holders else (0, False)
+            for episode in range(max(holders, default=-1) + 1)
+        ]
         lengths = tuple(length for length, _ in most)
         return Held(sum(lengths), lengths, tuple(ended for _, ended in most))
 
@@ -171,14 +179,13 @@ def side_by_side(readings: Mapping[str, Reading]) -> Iterator[dict[str, Recorded
         yield here
 
 
-def joined(readings: Mapping[str, Reading], holders: Sequence[str]) -> Iterator[RecordedFrame | RecordedEnd]:
+def joined(readings: Mapping[str, Reading], holders: Mapping[int, str]) -> Iterator[RecordedFrame | RecordedEnd]:
     """The frames and ends of a game, of each episode those of its holder, from records that were opened anew."""
     episodes = {name: groupby(reading, lambda item: item.episode) for name, reading in readings.items()}
-    for episode, holder in enumerate(holders):
+    for episode, holder in holders.items():
         for number, items in episodes[holder]:
             if number == episode:
                 yield from items
-            if number >= episode:
                 break
 
 

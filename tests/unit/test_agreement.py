@@ -6,7 +6,7 @@ import pytest
 from records_support import changed, played
 
 from pycore.records import Agreement, Reading, RecordError, agree
-from pycore.records.agreement import NotOneGame
+from pycore.records.agreement import Held, NotOneGame, joined
 
 
 def agreed(**texts: str) -> Agreement:
@@ -42,6 +42,22 @@ def test_input_delays_are_those_of_their_episode_also_behind_one_that_no_record_
     header, *lines = text.split("\n")
     whole = agreed(a=text).delays
     assert agreed(a="\n".join([header, *lines[51:]])).delays == {1: whole[1]}
+
+
+def test_records_together_have_of_each_episode_what_the_one_with_most_has() -> None:
+    """Also behind an episode of which none has anything."""
+    header, *lines = played()[0]["0"].split("\n")
+    first, second = lines[:51], [line.replace('"episode":1', '"episode":2').replace('{"end":1', '{"end":2')
+                                 for line in lines[51:102]]  # fmt: skip
+    texts = {"a": [header, *first[:20], *second, ""], "b": [header, *first, *second[:30], ""]}
+
+    def opened() -> dict[str, Reading]:
+        return {name: Reading(text[:-1], name) for name, text in texts.items()}
+
+    found = agree(opened())
+    assert (found.longest, found.holders) == ("a", {0: "b", 2: "a"})
+    assert found.together == Held(100, (50, 0, 50), (True, False, True))
+    assert [item.text for item in joined(opened(), found.holders)] == [*first, *second]
 
 
 def test_the_first_line_that_differs_is_told_with_its_fields() -> None:
