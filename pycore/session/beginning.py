@@ -318,9 +318,11 @@ class Beginning:
         if lacking:
             if waited > self._settings.ready_timeout:
                 if episode.number and self._can_drop and waited <= self._settings.ready_timeout + UNDECIDED:
-                    # They have played, and their number is known: the others go on without.
-                    for link in lacking:
-                        self._membership.miss(link, now)
+                    # They have played, and their number is known: the others go on without. Who is ready and silent may
+                    # be waited for by one of them, who returns.
+                    for link in self._links:
+                        if link in lacking or self._membership.is_silent(link, now):
+                            self._membership.miss(link, now)
                     return False
                 names = ", ".join([self._journal.name(link) for link in lacking])
                 # Whoever comes later must not begin alone.

@@ -325,6 +325,11 @@ class Membership:
         peer's, either may come back."""
         return not self._outputs.socket_up or now - self._outputs.socket_since < WORD_COMES
 
+    def is_silent(self, link: Link, now: float) -> bool:
+        """Whether a peer is not heard of for too long; between two episodes that alone is nobody's matter."""
+        begun = max(self.heard_at(link), self._since[link.peer.number])
+        return now - begun > self._granted(link.peer.number, begun, now)
+
     def miss(self, link: Link, now: float) -> None:
         """A peer is not heard of for too long: that is said, to the others in every packet and to the server."""
         number = link.peer.number
