@@ -139,6 +139,9 @@ def _placed(name: str, option: click.Option, value: Any, folder: Path) -> Any:
         return _database(value, folder)
     if name == "matcher":
         return beside(folder, value)
+    if name == "packages":
+        named = [each.strip() for each in value.split(",")]
+        return ",".join(str(folder / each) if each.endswith(".whl") else each for each in named)
     if isinstance(option.type, click.Path) or (name in PATHS and "://" not in value):
         return str(folder / value)
     return value

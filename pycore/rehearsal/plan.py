@@ -157,6 +157,11 @@ class Plan:
             raise ConfigError("nobody comes back in this study: its return_within is 0")
         if not gone < back < self.seconds:
             raise ConfigError(f"{back:g} s is not between the reload at {gone:g} s and the end at {self.seconds:g} s")
+        if self.down_at is not None and gone <= self.down_at <= back:
+            away = f"a page that is away until {back:g} s"
+            raise ConfigError(f"peer-to-peer cannot be cut at {self.down_at:g} s from {away}")
+        if self.hide is not None and self.hide[0] == self.pages - 1 and self.hide[1] <= back and gone <= self.hide[2]:
+            raise ConfigError(f"the page that is away from {gone:g} s to {back:g} s cannot be hidden meanwhile")
 
     @property
     def server_away(self) -> str:

@@ -101,6 +101,8 @@ def test_a_studys_own_settings_are_kept(tag: Game) -> None:
         ({"server_down_at": 5, "server_up_at": 9, "reload_at": 4, "back_at": 6}, "at 6 s finds no server"),
         ({"back_at": 6}, "no page goes away"), ({"reload_at": 6, "back_at": 6}, "between the reload at 6 s and the"),
         ({"reload_at": 6, "back_at": 20}, "not between the reload at 6 s"),
+        ({"reload_at": 3, "back_at": 8, "down_at": 5}, "cannot be cut at 5 s from a page that is away until 8 s"),
+        ({"reload_at": 3, "back_at": 6, "hide": (1, 2, 4)}, "away from 3 s to 6 s cannot be hidden"),
         ({"browsers": ("netscape",)}, "no browser 'netscape'; there are chromium and firefox"),
         ({"browsers": ("firefox",) * 3}, "3 browsers for 2 pages"), ({"down_at": 3, "cut": "loud"}, "not by 'loud'"),
         ({"down_at": 3, "up_at": 5, "cut": "connection"}, "made anew by the pages"),

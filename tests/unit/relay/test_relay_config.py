@@ -122,7 +122,7 @@ def test_what_is_printed_means_the_same_wherever_it_is_kept(tmp_path: Path, monk
     (tmp_path / "etc").mkdir()
     monkeypatch.chdir(tmp_path / "study")
     words = ["--settings", "study.json", "--subjects", "invited.txt", "--matcher", "own.py:Mine", "--pyodide", "py"]
-    words += ["--with", "levels", "--with", "more/"]
+    words += ["--with", "levels", "--with", "more/", "--packages", "numpy, own-1-py3-none-any.whl"]
     found = printed("serve", "game.py", *words)
     kept = tmp_path / "etc" / "relay.toml"
     kept.write_text(run("serve", "game.py", *words, "--print-config").output)
@@ -131,6 +131,7 @@ def test_what_is_printed_means_the_same_wherever_it_is_kept(tmp_path: Path, monk
     assert found["database"] == f"sqlite:///{tmp_path}/study/pycore.db"
     assert found["matcher"] == f"{tmp_path}/study/own.py:Mine"
     assert found["with"] == [f"{tmp_path}/study/levels", f"{tmp_path}/study/more"]
+    assert found["packages"] == f"numpy,{tmp_path}/study/own-1-py3-none-any.whl"
 
 
 def test_secrets_are_not_shown(tmp_path: Path) -> None:
