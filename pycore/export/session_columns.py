@@ -89,7 +89,8 @@ SESSIONS: Final[Table[SessionRow]] = Table(
                lambda row: row.at("quality", "stalls")),
         Column("rtt_ms", "json", "ms", "round trip as last known, by other player",
                lambda row: NOTHING if (known := row.at("quality", "rttMs")) is None else known),
-        Column("stepped_frames", "integer", "frames", "frames stepped for the first time",
+        Column("stepped_frames", "integer", "frames", "frames stepped for the first time; of a page that was loaded "
+               "again also those that it stepped before it played on, which no other count has",
                lambda row: row.at("frames", "total")),
         Column("rtt_ms_min", "number", "ms", "shortest round trip by P2P, of the link with the longest median",
                lambda row: row.slowest.get("rttMs", {}).get("min")),
