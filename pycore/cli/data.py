@@ -58,7 +58,7 @@ def data(
     what is stored of a subject.
     """
     try:
-        from pycore.relay.storage.export import export_game, list_games
+        from pycore.relay.storage.export import export_game, list_study
         from pycore.relay.storage.participants import participants_of
         from pycore.relay.storage.store import DataStore
     except ModuleNotFoundError as error:
@@ -75,7 +75,7 @@ def data(
         return
     store = DataStore(database, create=False)
     try:
-        found = list_games(store, game)
+        found, told = list_study(store, game)
         ids = {item.game_id: _subjects_of(item) for item in found}
         named: list[Path] = []
         if key is not None:
@@ -92,7 +92,7 @@ def data(
                 for path in written:
                     click.echo(path)
                     named += [path] if key is not None and _names_somebody(path, ids.get(item.game_id, ())) else []
-        everybody = participants_of(store, found) if game is None else []
+        everybody = participants_of(found, told) if game is None else []
         if out is not None and everybody:
             with _writing():
                 click.echo(_write_participants(out / "participants.csv", everybody, key))

@@ -35,7 +35,7 @@ from pycore.relay.storage.moment import Read, moment
 from pycore.relay.storage.participants import came_to, seats_of_games
 from pycore.relay.storage.pieces import PARTS_OF_A_LOAD, Episode, Place, join
 from pycore.relay.storage.store import DataStore, connections, experienced, games, metrics, pieces, records
-from pycore.relay.storage.tables import begun
+from pycore.relay.storage.tables import begun, outcomes
 from pycore.settings import ON_INTERRUPT
 
 INCOMPLETE: Final = ".incomplete"
@@ -106,8 +106,13 @@ def people_of(row: dict[str, Any]) -> list[str]:
 
 def list_games(store: DataStore, game_id: str | None = None) -> list[GameData]:
     """All stored games in the order of their beginning, or the one asked for, as they are at one moment."""
+    return list_study(store, game_id)[0]
+
+
+def list_study(store: DataStore, game_id: str | None = None) -> tuple[list[GameData], list[dict[str, Any]]]:
+    """The same, and of the same moment what visits came to: of whoever waited in vain, too."""
     with moment(store) as read:
-        return _listed(read, game_id)
+        return _listed(read, game_id), read(sa.select(outcomes))
 
 
 def _listed(read: Read, game_id: str | None) -> list[GameData]:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from pycore.relay.games.outcomes import FAILED, PARTNER_LEFT
 from pycore.relay.storage.moment import Read
-from pycore.relay.storage.store import DataStore, outcomes, seats
+from pycore.relay.storage.store import seats
 
 if TYPE_CHECKING:
     from pycore.relay.storage.export import GameData
@@ -61,9 +61,8 @@ def seats_of_games(read: Read, game_id: str | None) -> dict[str, list[dict[str, 
     return found
 
 
-def participants_of(store: DataStore, games: Sequence[GameData]) -> list[Participant]:
-    """Everybody who asked for a game, in the order of time. Raises `StoreFailed`."""
-    told = store.read(sa.select(outcomes))
+def participants_of(games: Sequence[GameData], told: Sequence[dict[str, Any]]) -> list[Participant]:
+    """Everybody who asked for a game, in the order of time; of what `list_study` gives."""
     final = {(row["game_id"], row["player"]) for row in told if row["final"]}
     found = [
         Participant(row["subject"], row["outcome"], row["waited_s"], row["final"], row["decided"], None, None)

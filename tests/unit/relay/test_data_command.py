@@ -17,7 +17,7 @@ from pycore.cli import cli
 from pycore.export.seen import open_experience
 from pycore.relay.games.outcomes import Outcome, person_of
 from pycore.relay.games.uploads import Piece
-from pycore.relay.storage.export import export_game, list_games
+from pycore.relay.storage.export import export_game, list_games, list_study
 from pycore.relay.storage.pieces import PARTS_OF_A_LOAD
 from pycore.relay.storage.store import DataStore
 
@@ -66,6 +66,10 @@ def listing_between(url: str, behind: str) -> None:
     writer, reader = DataStore(url), DataStore(url, create=False)
     seats = [{"game_id": "g", "player": str(player), "session": f"s{player}", "gone": None} for player in (0, 1)]
     came = []
+    waited = {
+        "person": "p", "subject": "pia", "outcome": "waited_in_vain", "waited_s": 60.0, "decided": 1.0, "game_id": None,
+        "player": None, "final": False,
+    }  # fmt: skip
 
     def between(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if f"FROM {behind}" in statement and not came:
@@ -74,12 +78,15 @@ def listing_between(url: str, behind: str) -> None:
             asyncio.run(writer.put_game({**GAME, "game_id": "h", "started": 8.0}))
             for game in ("g", "h"):
                 asyncio.run(writer.put_metrics(game, "0", 0, "{}", 9.0))
+            asyncio.run(writer.put_outcome({**waited, "outcome": "completed", "game_id": "h", "player": "0"}))
 
     try:
         asyncio.run(writer.put_game(GAME, seats))
+        asyncio.run(writer.put_outcome(waited))
         sa.event.listen(reader.engine, "after_cursor_execute", between)
-        (before,) = list_games(reader)
+        (before,), told = list_study(reader)
         assert came
+        assert told == [waited], "of the games that there were"
         assert before.row is not None
         assert (before.row["ended"], before.row["outcomes"]) == (None, {})
         assert before.players["0"].metrics_episodes == []

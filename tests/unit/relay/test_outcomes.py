@@ -22,7 +22,7 @@ from pycore.cli import cli
 from pycore.relay import visits
 from pycore.relay.games.outcomes import EXCLUDED, FAILED, OUTCOMES, PARTNER_LEFT, Outcome, outcome_of, person_of
 from pycore.relay.people.recruiting import Recruiting
-from pycore.relay.storage.export import list_games
+from pycore.relay.storage.export import list_study
 from pycore.relay.storage.participants import came_to, participants_of
 from pycore.relay.storage.store import DataStore
 from pycore.session.topics.over import REASONS
@@ -198,7 +198,7 @@ def test_who_was_sent_on_as_incomplete_is_so_in_the_data_and_is_told_by_its_next
     assert rows(relay, seat) == [("incomplete",)]
     store = DataStore(relay.database)
     try:
-        found = participants_of(store, list_games(store, game))
+        found = participants_of(*list_study(store, game))
         assert [(each.outcome, each.sent_on) for each in found if each.player == "0"] == [("incomplete", True)]
     finally:
         store.close()

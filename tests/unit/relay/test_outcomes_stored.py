@@ -20,7 +20,7 @@ from pycore.relay.games.outcomes import Outcome, person_of
 from pycore.relay.games.seats import Mailbox, Seat
 from pycore.relay.games.uploads import Piece
 from pycore.relay.storage.evidence import claimed, missing
-from pycore.relay.storage.export import list_games
+from pycore.relay.storage.export import list_study
 from pycore.relay.storage.forgetting import forget, traces_of
 from pycore.relay.storage.participants import participants_of
 from pycore.relay.storage.store import DataStore, seats
@@ -205,7 +205,7 @@ def test_who_is_forgotten_is_no_participant_any_more(store: DataStore) -> None:
         await store.put_outcome(vain.row())
 
     asyncio.run(fill())
-    found = participants_of(store, list_games(store))
+    found = participants_of(*list_study(store))
     assert [(one.subject, one.outcome, one.waited_s, one.sent_on) for one in found] == [
         ("anna", "completed", 2.5, True), ("bert", "completed", 2.5, False), ("carl", "waited_in_vain", 60.0, False),
     ]  # fmt: skip
@@ -213,7 +213,7 @@ def test_who_is_forgotten_is_no_participant_any_more(store: DataStore) -> None:
         forget(store, subject, traces_of(store, subject, 1e9))
         with pytest.raises(UsageError, match="nothing of a subject"):
             traces_of(store, subject, 1e9)
-    left = participants_of(store, list_games(store))
+    left = participants_of(*list_study(store))
     assert [(one.subject, one.outcome, one.sent_on) for one in left] == [
         (None, "completed", False), ("bert", "completed", False),
     ]  # fmt: skip
