@@ -258,6 +258,25 @@ def test_words_of_a_study_that_are_as_long_as_an_address_make_no_page_wider(open
         assert page.evaluate("document.documentElement.scrollWidth") <= 320, screen
 
 
+def test_a_name_and_its_points_stand_in_one_line_of_the_table_at_the_end(opened):
+    page = opened()
+    page.set_viewport_size({"width": 360, "height": 640})
+    own = "You\u00a0(Periwinkleblue)\u00a01,200"
+    rounds = json.dumps([["Round 1", f"{own} \u00b7 Green\u00a07 \u00b7 Orange\u00a012"]])
+    show(page, f"screens.showEnd({{...end, rounds: {rounds}}});")
+    page.locator("#end-rounds td").wait_for()
+    lines = page.locator("#end-rounds td").evaluate(
+        """(cell, length) => {
+            const range = document.createRange();
+            range.setStart(cell.firstChild, 0);
+            range.setEnd(cell.firstChild, length);
+            return new Set([...range.getClientRects()].map(({top}) => top)).size;
+        }""",
+        len(own),
+    )
+    assert lines == 1
+
+
 def test_the_other_ones_long_name_takes_nothing_from_the_own_word_and_points(opened):
     page = opened()
     page.set_viewport_size({"width": 320, "height": 640})
