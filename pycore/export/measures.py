@@ -115,9 +115,9 @@ def _rtt(row: SessionRow) -> float | int | None:
 
 def _hidden_s(row: SessionRow) -> float | None:
     _, total, since = row.hidden
-    if total is not None and since is not None and row.seen is not None and row.seen.last_ms is not None:
+    if total is not None and since is not None and row.seen is not None:
         # Who hides the page and never comes back is hidden to the end.
-        total += max(0.0, row.seen.last_ms - since)
+        total = max(total, row.seen.hidden_ms)
     return None if total is None else total / 1000
 
 

@@ -131,7 +131,11 @@ class SessionRow(NamedTuple):
         pairs = zip(stamps[::2], stamps[1::2], strict=False)
         # The clock may have been set back meanwhile.
         since = stamps[-1] if len(stamps) % 2 else None
-        return times, float(sum(max(0.0, shown - hidden) for hidden, shown in pairs)), since
+        total = float(sum(max(0.0, shown - hidden) for hidden, shown in pairs))
+        if self.metrics.get("load") and self.seen is not None:
+            # Of the loads before, the record alone has it.
+            times, total = max(times, self.seen.times_hidden), max(total, float(self.seen.hidden_ms))
+        return times, total, since
 
     @property
     def excluded_by(self) -> list[str] | None:

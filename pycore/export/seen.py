@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pycore.export.files import lines_of
-from pycore.records.experienced_reader import REACH, Displayed, Experience, Happening, SecondOfPlay
+from pycore.records.experienced_reader import REACH, Displayed, Experience, Happening, Item, SecondOfPlay
 from pycore.records.reader import Reading, RecordedFrame
 
 NOT_TOLD: Final = ("dropped", "returned")
@@ -35,8 +35,10 @@ class Seen(NamedTuple):
     """Frames that a page that was loaded again stepped to catch up, and no load of it displayed."""
     ended: str | None
     """The reason of its end; None: its session was aborted."""
-    last_ms: int | None
-    """When the last of it happened, by the player's clock; None: nothing is in it."""
+    times_hidden: int
+    """How often a load of the page was hidden."""
+    hidden_ms: int
+    """For how long in all: until it was shown again, or to the end of what that load recorded."""
     untrue: str
     """The first thing in it that the trajectory contradicts; empty: nothing is."""
 
@@ -51,11 +53,11 @@ def compare(experience: Experience, reading: Reading | None) -> Seen:
     header = experience.header
     judge = _Judge(None if reading is None else iter(_frames(reading)), header["players"].index(header["player"]))
     displayed = guessed = seconds = load = 0
-    last_ms: int | None = None
+    away = _Hidden()
     shown, hidden = _Frames(), _Frames()
     """Which were displayed, and which were stepped without that."""
     for item in experience:
-        last_ms = item.time_ms
+        away.see(item)
         if experience.load != load:
             load = experience.load
             judge.loaded_again()
@@ -73,13 +75,42 @@ def compare(experience: Experience, reading: Reading | None) -> Seen:
         elif isinstance(item, Happening) and item.event == "unseen":
             hidden.add(item.episode, item.more["from"], item.more["to"])
     judge.over(experience.ended)
-    return Seen(displayed, guessed, seconds, hidden.not_in(shown), experience.ended, last_ms, judge.untrue)
+    away.over()
+    unseen = hidden.not_in(shown)
+    return Seen(displayed, guessed, seconds, unseen, experience.ended, away.times, away.ms, judge.untrue)
 
 
 def _frames(reading: Reading) -> Iterator[RecordedFrame]:
     for item in reading:
         if isinstance(item, RecordedFrame):
             yield item
+
+
+class _Hidden:
+    """How often the page was hidden, and for how long, over all of its loads."""
+
+    def __init__(self) -> None:
+        self.times = self.ms = 0
+        self._load = self._last_ms = 0
+        self._since_ms: int | None = None
+
+    def see(self, item: Item) -> None:
+        """The next of what happened."""
+        if item.load != self._load:
+            self.over()
+            self._load = item.load
+        self._last_ms = item.time_ms
+        if isinstance(item, Happening) and item.event == "hidden":
+            self.times += 1
+            self._since_ms = item.time_ms
+        elif isinstance(item, Happening) and item.event == "shown":
+            self.over()
+
+    def over(self) -> None:
+        """It was shown again, or there is nothing more of this load."""
+        if self._since_ms is not None:
+            self.ms += max(0, self._last_ms - self._since_ms)  # the clock may have been set back meanwhile
+        self._since_ms = None
 
 
 class _Frames:

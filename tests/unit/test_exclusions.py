@@ -151,10 +151,12 @@ def test_a_page_that_was_never_shown_again_was_hidden_to_the_end_of_what_it_reco
     """Who changed to another tab for good had been hidden for no time, and the guide's rule let that pass."""
     of = game(visibility=[{"hidden": True, "timestamp": 4000.5}])
     assert measured(of, "0")["hidden_s"] == 0.0
-    of.seen["0"] = SimpleNamespace(last_ms=64_000)
-    assert measured(of, "0")["hidden_s"] == 59.9995
+    of.seen["0"] = SimpleNamespace(times_hidden=3, hidden_ms=60_000)
+    assert measured(of, "0")["hidden_s"] == 60.0
     of.metrics["0"]["visibility"].append({"hidden": False, "timestamp": 5000.5})
-    assert measured(of, "0")["hidden_s"] == 1.0
+    assert (measured(of, "0")["hidden_s"], measured(of, "0")["times_hidden"]) == (1.0, 1)
+    of.metrics["0"]["load"] = 1
+    assert (measured(of, "0")["hidden_s"], measured(of, "0")["times_hidden"]) == (60.0, 3)
 
 
 def test_shares_of_who_came_back_are_of_what_its_last_load_played() -> None:

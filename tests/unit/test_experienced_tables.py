@@ -19,6 +19,7 @@ from experienced_support import run
 from pycore.cli import cli
 from pycore.export.evidence import evidence_of
 from pycore.export.files import games_of
+from pycore.export.seen import compare
 from pycore.records import Experience, Trajectory, export_session_metrics, trajectory_text
 from pycore.report.series import Curves
 from pycore.testing import Conditions, Mesh
@@ -78,7 +79,10 @@ def test_what_was_seen_is_verified_and_exported(tmp_path: Path) -> None:
         for line in (folder / "mesh" / f"experienced-{seat}.jsonl").read_text().splitlines()
     ]  # fmt: skip
     (evidence,) = map(evidence_of, games_of([folder]))
-    assert evidence.seen["1"].last_ms == lines[-1]["time_ms"]
+    (hidden,) = (line["time_ms"] for line in lines if line.get("event") == "hidden")
+    (shown,) = (line["time_ms"] for line in lines if line.get("event") == "shown")
+    assert (evidence.seen["0"].times_hidden, evidence.seen["0"].hidden_ms) == (1, shown - hidden)
+    assert (evidence.seen["1"].times_hidden, evidence.seen["1"].hidden_ms) == (0, 0)
     for name, key in (("experienced", "shown"), ("seconds", "second")):
         assert len(table(tmp_path / "tables", name)) == sum(key in line for line in lines)
     assert len(table(tmp_path / "tables", "events")) == sum("event" in line or "end" in line for line in lines)
@@ -391,3 +395,19 @@ def test_events_say_by_which_load_of_the_page_they_were_told(tmp_path: Path) -> 
     assert call("export", tmp_path, "--csv", tmp_path / "tables").exit_code == 0
     rows = [(row["event"], row["load"]) for row in table(tmp_path / "tables", "events")]
     assert rows == [("hidden", "0"), ("shown", "1"), ("end", "1")]
+
+
+def test_what_was_hidden_is_counted_over_all_loads_of_a_page() -> None:
+    """One that was hidden when it was loaded again was so to the end of what that load recorded."""
+    head = {"pycore_experienced": 1, "game_id": "g", "player": 0, "players": [0]}
+
+    def event(name: str, at: int) -> dict[str, Any]:
+        return {"event": name, "time_ms": at, "episode": 0, "frame": 0}
+
+    lines = [
+        head, event("hidden", 1000), event("shown", 1500), event("hidden", 2000), event("clock", 2600),
+        {**head, "load": 1}, event("phase", 9000), event("hidden", 9100), {"end": "complete", "time_ms": 9900},
+    ]  # fmt: skip
+    texts = [json.dumps(line, sort_keys=True, separators=(",", ":")) for line in lines]
+    seen = compare(Experience(texts), None)
+    assert (seen.times_hidden, seen.hidden_ms) == (3, 500 + 600 + 800)
