@@ -23,6 +23,7 @@ FILE = BUILD / "long.json"
 FUZZ_PACKETS = 1_000_000
 FUZZ_CHUNKS = 100_000
 RETURNS = 2_500
+SHORT = 500
 EXAMPLES = {"PYCORE_HYPOTHESIS": "thorough", "PYCORE_EXAMPLES": "8x"}
 """Of every property: 1,000 where a test leaves it to the profile, eight times as many as usual where it does not."""
 
@@ -55,6 +56,12 @@ def returns(file: Path) -> list[str]:
     return [sys.executable, "-m", "tests.property.long", *words]
 
 
+def short(file: Path) -> list[str]:
+    state = file.with_name("short.state")
+    words = ["--short", "--returns", "--schedules", str(SHORT), "--state", str(state), "--json", str(file)]
+    return [sys.executable, "-m", "tests.property.long", *words]
+
+
 def fuzz(file: Path) -> list[str]:
     return [sys.executable, "-m", "tests.fuzz.fuzz_session", "--count", str(FUZZ_PACKETS), "--json", str(file)]
 
@@ -83,6 +90,7 @@ PARTS = (
     Long("examples", "every property with many examples", examples, EXAMPLES),
     Long("schedules", "the laws over 10,000 random schedules; it goes on where it was stopped", schedules),
     Long("returns", f"the laws over {RETURNS:,} more, in which whoever is interrupted is played for", returns),
+    Long("short", f"the same over {SHORT:,} of many short episodes, at any rate of frames", short),
     Long("settling", "every order of drops and words among four peers, of whom two go", settling),
     Long("reopening", "every order in which a player comes back, goes again and another one goes", reopening),
     Long("hour", "an hour of play with two and with eight: nothing grows", hour),
