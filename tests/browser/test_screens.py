@@ -247,6 +247,34 @@ def test_what_has_a_color_that_no_browser_reads_is_seen_on_its_ground(opened):
     assert colors == [[0, 0, 0, 255], [0, 0, 0, 255], [0, 128, 128, 255]]
 
 
+def test_a_text_in_a_font_that_no_browser_reads_has_its_own_size(opened):
+    """A name with a part that begins with a digit needs quotes in CSS; without them it had the size of another text."""
+    page = opened()
+    plain, odd, named = page.evaluate(
+        """async () => {
+        const { Renderer } = await import('./demo/canvas.js');
+        const drawn = [];
+        for (const font of [{}, {font: 'Press Start 2P'}, {font: 'monospace'}]) {
+            const canvas = document.createElement('canvas');
+            canvas.style.cssText = 'width: 300px; height: 200px';
+            document.body.append(canvas);
+            const renderer = new Renderer(canvas, (...given) => { throw new Error(given); });
+            const text = {object_type: 'text', x: 20, text: 'Wait'};
+            renderer.show({objects: [
+                {...text, uuid: 'large', y: 100, size: 90}, {...text, uuid: 'small', y: 300, size: 30, ...font},
+            ]}, 0, 0, false);
+            await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+            drawn.push(canvas.toDataURL());
+            renderer.close();
+            canvas.remove();
+        }
+        return drawn;
+    }"""
+    )
+    assert odd == plain
+    assert named != plain
+
+
 def test_words_of_a_study_that_are_as_long_as_an_address_make_no_page_wider(opened):
     """The button to play stood beside the screen of a phone."""
     page = opened()

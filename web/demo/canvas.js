@@ -81,7 +81,9 @@ const runs = (text) => (/^[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p
 /** @param {CanvasRenderingContext2D} context @param {GameObject} object @param {number} x @param {number} y */
 function write(context, object, x, y) {
   const size = object.size ?? 16;
-  context.font = `${object.weight ?? 600} ${size}px ${object.font ?? 'system-ui'}, sans-serif`;
+  // As a color, what the browser cannot read would leave those of another text, with its size.
+  context.font = `600 ${size}px system-ui, sans-serif`;
+  if (object.font || object.weight) context.font = `${object.weight ?? 600} ${size}px ${object.font ?? 'system-ui'}, sans-serif`;
   context.textAlign = object.align ?? 'left';
   // The page's own direction is that of its language.
   context.direction = runs(object.text ?? '');
