@@ -150,7 +150,7 @@ def test_a_server_tells_what_is_wrong_with_it(hook: Any, tmp_path: Path, monkeyp
 
 
 @pytest.mark.slow
-def test_what_is_wrong_is_said_by_a_word_and_nobody_is_named(tmp_path: Path) -> None:
+def test_what_is_wrong_is_said_by_a_word_and_nobody_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database that does not answer, a process that is busy, games without data; ending is none."""
 
     async def refuses() -> None:
@@ -160,15 +160,16 @@ def test_what_is_wrong_is_said_by_a_word_and_nobody_is_named(tmp_path: Path) -> 
 
         async def go() -> None:
             app = relay.app
+            # It stays as it is told to be.
+            monkeypatch.setattr(app.relay.load, "beat", lambda late, used: None)
             overview = Overview(app.relay, None, app.measures, None)  # type: ignore[arg-type]
             assert await overview.faults(app.readiness) == {}
             async with relay.pair() as (_, game):
                 app.relay.lobby.games.room(game).started_wall -= 1000.0  # type: ignore[union-attr]
-                app.relay.lobby.door.busy = True
+                app.relay.load.busy = app.relay.lobby.door.busy = True
                 readiness = Readiness(refuses)
                 readiness.hold("draining", lambda: True)
                 found = await overview.faults(readiness)
-            app.relay.lobby.door.busy = False
             assert set(found) == {"database", "busy", "without_data"}
             assert found["database"] == "nothing can be stored: the database is locked"
             assert found["without_data"].endswith("nothing: 1")
