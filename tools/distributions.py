@@ -14,12 +14,14 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pycore.install import bundle
 from pycore.install import library as stock
+from pycore.install.halves import half_of
 from pycore.site import library
 from tools import node
 from tools.paths import CACHE, CONSTRAINTS, DISTRIBUTIONS, PYODIDES, Pyodide
@@ -27,6 +29,9 @@ from tools.process import Failed, Missing, run, say
 
 CORE = ("pyodide.mjs", "pyodide.js", "pyodide.asm.js", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
 """The files that loading needs; a version has `pyodide.asm.js` or, from 314, `pyodide.asm.mjs`."""
+
+PLACING = threading.Lock()
+"""Held by the one step that puts a folder in the place of another one."""
 
 
 class Wheel(NamedTuple):
@@ -82,7 +87,7 @@ def fetch(wheels: Iterable[Wheel], python: tuple[int, int]) -> list[Path]:
             except Failed as error:
                 raise Missing(f"{error}\n\nThe pinned wheels could not be downloaded.") from error
             for wheel in absent:
-                half = CACHE / f"{wheel.file}.half-{os.getpid()}"
+                half = half_of(CACHE / wheel.file)
                 shutil.copyfile(Path(temporary) / wheel.file, half)
                 half.replace(CACHE / wheel.file)
     return [CACHE / wheel.file for wheel in wanted]
@@ -110,7 +115,7 @@ def locked(pyodide: Pyodide, wheels: Iterable[Path], base: Path, url: str | None
                 add_wheels(empty, full, files, base, url)
             packages = json.loads(full.read_text("utf-8"))["packages"]
         CACHE.mkdir(parents=True, exist_ok=True)
-        half = cached.with_suffix(f".half-{os.getpid()}")
+        half = half_of(cached)
         half.write_text(json.dumps(packages), "utf-8")
         half.replace(cached)
     found: dict[str, Any] = json.loads(cached.read_text("utf-8"))
@@ -167,7 +172,7 @@ def released(pyodide: Pyodide) -> Path:
     node.ensure_packages()
     folder = DISTRIBUTIONS / f"{pyodide.version}-{library_of(pyodide).stem}"
     if not folder.is_dir():
-        half = folder.with_name(f"half-{folder.name}-{os.getpid()}")
+        half = half_of(folder)
         shutil.rmtree(half, ignore_errors=True)
         copy_core(pyodide, half)
         for name in ("pyodide-lock.json", "package.json"):
@@ -205,14 +210,18 @@ def ensure(pyodide: Pyodide) -> Path:
     if stamp.is_file() and stamp.read_text("ascii") == stamp_of(pyodide, pins):
         return folder
     files = fetch(pins, pyodide.python)
-    half = DISTRIBUTIONS / f"half-{pyodide.version}-{os.getpid()}"
+    half = half_of(folder)
     shutil.rmtree(half, ignore_errors=True)
     copy_core(pyodide, half)
     local = [Path(shutil.copy(file, half / file.name)) for file in files]
     write_lock(pyodide, locked(pyodide, local, half), half / "pyodide-lock.json")
     (half / "stamp").write_text(stamp_of(pyodide, pins), "ascii")
-    shutil.rmtree(folder, ignore_errors=True)
-    half.replace(folder)
+    with PLACING:
+        if stamp.is_file() and stamp.read_text("ascii") == (half / "stamp").read_text("ascii"):
+            shutil.rmtree(half)  # another step has made it meanwhile, and takes files from it
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+            half.replace(folder)
     return folder
 
 

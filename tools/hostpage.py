@@ -30,6 +30,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pycore.install.halves import half_of
 from tools import distributions, node
 from tools.paths import BUILD, NODE_MODULES, PYODIDES, ROOT
 from tools.process import Failed, Missing
@@ -275,7 +276,7 @@ def distribution(numpy: bool = False) -> Path:
     folder = BUILD / "hostpage" / f"pyodide-{PYODIDE.version}-{stamp}"
     if folder.is_dir():
         return folder
-    half = folder.with_name(f"{folder.name}.half-{os.getpid()}")
+    half = half_of(folder)
     half.mkdir(parents=True)
     for file in plain.iterdir():
         distributions.place(file, half / file.name)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from pathlib import Path
 
 from pycore.bridge.handed import DEMO
 from pycore.factory import DEFAULT
+from pycore.install.halves import half_of
 from pycore.relay.static.compressed import compress
 from pycore.site import Study
 from pycore.site import build as build_site
@@ -53,7 +53,7 @@ def distribution() -> Path:
     folder = BUILD / "pyodide-for-sites" / f"{micropip.stem}-{kind}"
     if folder.is_dir():
         return folder
-    half = folder.with_name(f"{folder.name}.half-{os.getpid()}")
+    half = half_of(folder)
     shutil.rmtree(half, ignore_errors=True)
     distributions.copy_core(NEWEST, half)
     for file in (micropip, NEWEST.source / "package.json"):

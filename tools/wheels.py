@@ -27,6 +27,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pycore.install.bundle import BOOTSTRAP, bundled
+from pycore.install.halves import half_of
 from pycore.install.wheel import BUILT, bare, sources_of, tagged, with_bundle
 from pycore.install.wheel import TAG as PAGE_TAG
 from pycore.install.wheel import browser_part as browser_part
@@ -107,7 +108,7 @@ class Wheels:
         with tempfile.TemporaryDirectory() as temporary:
             built = plain_wheel(Path(temporary))
             self.folder.mkdir(parents=True, exist_ok=True)
-            half = self.folder / f"{built.name}.half-{os.getpid()}"
+            half = half_of(self.folder / built.name)
             shutil.copyfile(built, half)
             return half.replace(self.folder / built.name)
 

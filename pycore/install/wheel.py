@@ -16,7 +16,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import os
 import sys
 import zipfile
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from pathlib import Path
 
 from pycore.errors import PycoreError
 from pycore.install import bundle
+from pycore.install.halves import half_of
 from pycore.install.stripping import without_annotations, without_description
 from pycore.version import __version__
 
@@ -99,7 +99,7 @@ def packed(files: Mapping[str, bytes]) -> bytes:
 
 def write(wheel: Path, files: Mapping[str, bytes]) -> None:
     """Write a wheel in one step: nobody finds half of it under its name."""
-    half = wheel.with_name(f"{wheel.name}.half-{os.getpid()}")
+    half = half_of(wheel)
     half.write_bytes(packed(files))
     half.replace(wheel)
 

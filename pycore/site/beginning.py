@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 from pycore.factory import STUDY
+from pycore.install.halves import half_of
 from pycore.site.failing import SiteFailed
 
 TEMPLATE = Path(__file__).with_name("template")
@@ -19,7 +19,7 @@ def begin(folder: Path, players: int = 2, page: bool = False) -> list[Path]:
     """Make the folder, all of it or none; its files. Raises `SiteFailed` if anything is there."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SiteFailed(f"{folder} is there already; nothing is overwritten: give another name, or an empty folder")
-    half = folder.with_name(f"{folder.name}.half-{os.getpid()}")
+    half = half_of(folder)
     names = [*FILES, *([PAGE] if page else [])]
     try:
         half.mkdir(parents=True)

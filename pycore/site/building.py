@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pycore.install.halves import half_of
 from pycore.install.wheel import compiled_wheel, core_wheel
 from pycore.relay.static.compressed import GAME, compress
 from pycore.site import pages
@@ -57,7 +58,7 @@ def build(
     sources = sources_of(game, [*more, *policies.files]) if game is not None else None
     images = images_of(study.assets_to_preload)
     loaded = plan([*study.packages, *packages], source, wheels)
-    half = folder.with_name(f"{folder.name}.half-{os.getpid()}")
+    half = half_of(folder)
     shutil.rmtree(half, ignore_errors=True)
     try:
         _page(half, page, study._replace(title=title or study.title, intro=intro or study.intro))

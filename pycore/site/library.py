@@ -3,7 +3,6 @@ one that runs this, where that is of the same version."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from pycore.errors import UsageError
+from pycore.install.halves import half_of
 from pycore.install.library import ARCHIVE, of_byte_code
 
 TIMEOUT_S: Final = 600.0
@@ -46,7 +46,7 @@ def compile_library(pyodide: Path, python: tuple[int, int], target: Path, node: 
         made = _here(archive)
     else:
         made = _under_node(pyodide, archive, node or shutil.which("node"))
-    half = target.with_name(f"{target.name}.half-{os.getpid()}")
+    half = half_of(target)
     try:
         half.write_bytes(made)
         half.replace(target)
