@@ -94,8 +94,8 @@ def _of_fields(item: Mapping[str, Any], kind: str) -> Iterator[str]:
 
 
 def _empty(value: Any) -> bool:
-    """Whether there is no color. An array of numpy says neither."""
-    return value is None or (isinstance(value, (str, tuple, list)) and not value)
+    """Whether there is no color, as the page has it. An array of numpy says neither."""
+    return value is None or (isinstance(value, (str, int, float)) and not value)
 
 
 def _not_a_color(value: Any) -> str:

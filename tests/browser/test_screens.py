@@ -247,6 +247,43 @@ def test_what_has_a_color_that_no_browser_reads_is_seen_on_its_ground(opened):
     assert colors == [[0, 0, 0, 255], [0, 0, 0, 255], [0, 128, 128, 255]]
 
 
+def test_nothing_that_no_browser_reads_is_that_of_what_was_drawn_before(opened):
+    """A sprite's color, a width of 0, and where a text is aligned: a canvas keeps what it had."""
+    page = opened()
+    colors, ends = page.evaluate(
+        """async () => {
+        const { Renderer } = await import('./demo/canvas.js');
+        const canvas = document.createElement('canvas');
+        canvas.style.cssText = 'width: 600px; height: 400px';
+        document.body.append(canvas);
+        const renderer = new Renderer(canvas, (...given) => { throw new Error(given); });
+        const text = {object_type: 'text', x: 300, text: 'III', size: 60};
+        renderer.show({objects: [
+            {object_type: 'rectangle', uuid: 'ground', x: 0, y: 0, w: 600, h: 400, color: '#dddddd', stroke: '#dddddd',
+                width: 150, depth: -1},
+            {object_type: 'sprite', uuid: 'sprite', src: 'none.png', x: 0, y: 0, w: 100, h: 100, color: [255, 0, 0]},
+            {object_type: 'line', uuid: 'thin', points: [200, 50, 300, 50], width: 0, color: 'red'},
+            {object_type: 'circle', uuid: 'bare', x: 400, y: 50, radius: 40, color: 'teal', stroke: 'red', width: 0},
+            {...text, uuid: 'right', y: 200, align: 'right', color: 'red'},
+            {...text, uuid: 'middle', y: 300, align: 'middle', color: 'red'},
+        ]}, 0, 0, false);
+        await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+        const context = canvas.getContext('2d');
+        const unit = canvas.width / 600;
+        const red = (x, y) => {
+            const { data } = context.getImageData(x * unit, y * unit, 290 * unit, 1);
+            return data.some((part, at) => at % 4 === 1 && part < 50);
+        };
+        return [
+            [50, 250, 437].map((x) => [...context.getImageData(x * unit, 50 * unit, 1, 1).data]),
+            [200, 300].map((y) => [red(5, y), red(305, y)]),
+        ];
+    }"""
+    )
+    assert colors == [[0, 0, 0, 255], [221, 221, 221, 255], [0, 128, 128, 255]]
+    assert ends == [[True, False], [False, True]]
+
+
 def test_a_text_in_a_font_that_no_browser_reads_has_its_own_size(opened):
     """A name with a part that begins with a digit needs quotes in CSS; without them it had the size of another text."""
     page = opened()

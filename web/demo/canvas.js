@@ -45,28 +45,18 @@ function raster(object) {
   return canvas;
 }
 
-/**
- * What the browser cannot read is black, and seen: it would leave the color of what was drawn before, as that of the ground.
- *
- * @param {CanvasRenderingContext2D} context
- * @param {'fillStyle' | 'strokeStyle'} of
- * @param {string} color
- */
-function paintIn(context, of, color) {
-  context[of] = '#000000';
-  context[of] = color;
-}
-
 /** @param {CanvasRenderingContext2D} context @param {GameObject} object */
 function fillAndStroke(context, object) {
   if (object.color) {
-    paintIn(context, 'fillStyle', object.color);
+    context.fillStyle = object.color;
     context.fill();
   }
-  if (object.stroke) {
-    paintIn(context, 'strokeStyle', object.stroke);
+  const width = object.width ?? 2;
+  // The canvas passes over a width of 0, too.
+  if (object.stroke && !(width <= 0)) {
+    context.strokeStyle = object.stroke;
     context.lineJoin = object.edges === 'sharp' ? 'miter' : 'round';
-    context.lineWidth = object.width ?? 2;
+    context.lineWidth = width;
     context.stroke();
   }
 }
@@ -81,13 +71,13 @@ const runs = (text) => (/^[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p
 /** @param {CanvasRenderingContext2D} context @param {GameObject} object @param {number} x @param {number} y */
 function write(context, object, x, y) {
   const size = object.size ?? 16;
-  // As a color, what the browser cannot read would leave those of another text, with its size.
+  // A font that the browser cannot read leaves this one, with the text's own size.
   context.font = `600 ${size}px system-ui, sans-serif`;
   if (object.font || object.weight) context.font = `${object.weight ?? 600} ${size}px ${object.font ?? 'system-ui'}, sans-serif`;
   context.textAlign = object.align ?? 'left';
   // The page's own direction is that of its language.
   context.direction = runs(object.text ?? '');
-  paintIn(context, 'fillStyle', object.color ?? '#000000');
+  context.fillStyle = object.color ?? '#000000';
   let [first, between] = [y, size * LINE];
   if (object.hangs) {
     context.textBaseline = 'alphabetic';
@@ -127,8 +117,9 @@ function draw(context, object, world, images, report) {
       fillAndStroke(context, object);
       break;
     case 'line':
+      if ((object.width ?? 1) <= 0) break;
       trace(context, points);
-      paintIn(context, 'strokeStyle', object.color ?? '#000000');
+      context.strokeStyle = object.color ?? '#000000';
       context.lineWidth = object.width ?? 1;
       context.lineCap = object.edges === 'sharp' ? 'butt' : 'round';
       context.lineJoin = object.edges === 'sharp' ? 'miter' : 'round';
@@ -265,6 +256,8 @@ export class Renderer {
     context.setTransform(scale, 0, 0, scale,
       (width - this.world.width * scale) / 2, (height - this.world.height * scale) / 2);
     for (const object of objects) {
+      // What the browser cannot read it passes over: a color is black then, and not that of what was drawn before.
+      context.save();
       try {
         draw(context, placed(object, this.world), this.world, this.images, this.report);
       } catch (error) {
@@ -274,6 +267,7 @@ export class Renderer {
           this.report(`canvas.draw ${object.uuid}`, error);
         }
       }
+      context.restore();
     }
     if (!settled) this.#schedule();
   }

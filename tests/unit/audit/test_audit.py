@@ -299,6 +299,8 @@ def test_every_oddity_of_an_object_is_a_sentence_and_what_is_drawn_is_none() -> 
             {**fine[0], "color": (255, 0, 16)},
             "the rectangle 'a' has (255, 0, 16) as its color, which is drawn black; did you mean '#ff0010'?",
         ),
+        "zero": ({**fine[0], "color": 0}, "the rectangle 'a' has neither color nor stroke, so it is not seen"),
+        "empty": ({**fine[0], "color": ()}, "the rectangle 'a' has () as its color, which is drawn black; it must be"),
         "an array": ({**fine[1], "stroke": Array()}, "the circle 'b' has array as its stroke, which is drawn black"),
         "digits": ({**fine[4], "color": "#12"}, "the text 'e' has '#12' as its color, which is drawn black"),
         "no size": ({**fine[0], "w": None}, "the rectangle 'a' has None as its w, which must be a number"),
