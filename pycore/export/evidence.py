@@ -138,8 +138,8 @@ def _look_at_experienced(of: Evidence) -> None:
             raise NotOneGame(f"{path} is what player {player} saw, {why}")
         of.experienced[player] = path
         _compare_games(of, f"what player {player} saw", header)
-        record = of.records.get(player) or (of.records[of.longest] if of.longest is not None else None)
-        seen = of.seen[player] = compare(experience, None if record is None else open_record(record))
+        items = open_record(of.records[player]) if player in of.records else of.items()
+        seen = of.seen[player] = compare(experience, items)
         if seen.untrue:
             of.lacks.append(f"what player {player} saw does not fit the record: {seen.untrue}")
 

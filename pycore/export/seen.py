@@ -11,13 +11,13 @@ Memory for the frames that a correction can reach, and for the runs of displayed
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pycore.export.files import lines_of
 from pycore.records.experienced_reader import REACH, Displayed, Experience, Happening, Item, SecondOfPlay
-from pycore.records.reader import Reading, RecordedFrame
+from pycore.records.reader import RecordedEnd, RecordedFrame
 
 NOT_TOLD: Final = ("dropped", "returned")
 """Reasons of an end behind which the others may have played on, without this page."""
@@ -48,10 +48,10 @@ def open_experience(path: Path) -> Experience:
     return Experience(lines_of(path), str(path))
 
 
-def compare(experience: Experience, reading: Reading | None) -> Seen:
+def compare(experience: Experience, items: Iterable[RecordedFrame | RecordedEnd]) -> Seen:
     """Read an experienced record to its end, beside a trajectory of its game. Raises RecordError."""
     header = experience.header
-    judge = _Judge(None if reading is None else iter(_frames(reading)), header["players"].index(header["player"]))
+    judge = _Judge(_frames(items), header["players"].index(header["player"]))
     displayed = guessed = seconds = load = 0
     away = _Hidden()
     shown, hidden = _Frames(), _Frames()
@@ -80,8 +80,8 @@ def compare(experience: Experience, reading: Reading | None) -> Seen:
     return Seen(displayed, guessed, seconds, unseen, experience.ended, away.times, away.ms, judge.untrue)
 
 
-def _frames(reading: Reading) -> Iterator[RecordedFrame]:
-    for item in reading:
+def _frames(items: Iterable[RecordedFrame | RecordedEnd]) -> Iterator[RecordedFrame]:
+    for item in items:
         if isinstance(item, RecordedFrame):
             yield item
 

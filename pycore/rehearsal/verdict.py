@@ -240,7 +240,7 @@ def not_as_shown(files: Mapping[str, bytes]) -> list[str]:
             continue
         player = name.split(".")[0].removeprefix("experienced-")
         record = records_of.get(player, longest)
-        reading = None if record is None else Reading(record.decode().splitlines())
+        reading = () if record is None else Reading(record.decode().splitlines())
         try:
             untrue = compare(Experience(data.decode().splitlines()), reading).untrue
         except RecordError as error:

@@ -139,7 +139,7 @@ def test_frames_are_counted_by_the_places_that_were_displayed_whatever_was_displ
         return [to_json(line) for line in ({**head, **({"load": number} if number else {})}, *of, *shown)]
 
     def unseen(*loads: list[str]) -> int:
-        return compare(Experience([line for each in loads for line in each]), None).unseen
+        return compare(Experience([line for each in loads for line in each]), ()).unseen
 
     first, second, third = load(0, 0, *range(100)), load(1, 130), load(2, 160, *range(160, 170))
     assert unseen(first, load(1, 130, *range(130, 140))) == 30

@@ -103,8 +103,10 @@ def test_what_was_seen_is_verified_and_exported(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_record_that_does_not_fit_is_told(tmp_path: Path) -> None:
-    """An action that was no guess is another one than the confirmed one."""
+@pytest.mark.parametrize("own", [True, False])
+def test_a_record_that_does_not_fit_is_told(tmp_path: Path, own: bool) -> None:
+    """An action that was no guess is another one than the confirmed one; also where the player has no record, and the
+    longest one has not the episode."""
     folder = study(tmp_path)
     file = folder / "mesh" / "experienced-1.jsonl"
     text = file.read_text()
@@ -112,6 +114,13 @@ def test_a_record_that_does_not_fit_is_told(tmp_path: Path) -> None:
     value = json.loads(line)
     value["shown"][1] = 5 - value["shown"][1]
     file.write_text(text.replace(line, json.dumps(value, sort_keys=True, separators=(",", ":")), 1))
+    if not own:
+        record = folder / "mesh" / "trajectory-1.jsonl"
+        lines = record.read_text().splitlines(keepends=True)
+        begins = next(at for at, each in enumerate(lines) if '"episode":1,' in each)
+        (folder / "mesh" / "trajectory-0.jsonl").write_text("".join([lines[0], *lines[begins:]]))
+        (folder / "mesh" / "trajectory-other.jsonl").write_text("".join(lines[:begins]))
+        record.unlink()
     done = call("verify", folder)
     assert done.exit_code == 1
     assert "partial" in done.output
@@ -409,5 +418,5 @@ def test_what_was_hidden_is_counted_over_all_loads_of_a_page() -> None:
         {**head, "load": 1}, event("phase", 9000), event("hidden", 9100), {"end": "complete", "time_ms": 9900},
     ]  # fmt: skip
     texts = [json.dumps(line, sort_keys=True, separators=(",", ":")) for line in lines]
-    seen = compare(Experience(texts), None)
+    seen = compare(Experience(texts), ())
     assert (seen.times_hidden, seen.hidden_ms) == (3, 500 + 600 + 800)
