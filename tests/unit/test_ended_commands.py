@@ -92,6 +92,7 @@ def test_an_environment_that_hangs_does_not_outlive_its_audit(tmp_path: Path, mo
         raise KeyboardInterrupt
 
     monkeypatch.setattr(running, "_gathered", ended)
+    (tmp_path / "env.py").write_text("import time\n\n\ndef make_env():\n    time.sleep(60)\n")
     with pytest.raises(KeyboardInterrupt):
         running.audit(f"{tmp_path / 'env.py'}:make_env")
     (child,) = children
