@@ -33,7 +33,7 @@ def _number(row: SessionRow, *names: str) -> float | int | None:
 
 def played(metrics: Mapping[str, Any]) -> int | None:
     """Frames that were stepped for the first time in play, which all counts are of: what a page that was loaded again
-    stepped before it played on was played by the load before."""
+    stepped before it played on was played by the load before, or in its absence."""
     total = metrics.get("frames", {}).get("total")
     if type(total) is not int:
         return None
